@@ -1,0 +1,1 @@
+"""Agents and who gets the next call. Read agent.py first."""

@@ -1,0 +1,1 @@
+"""The database: base classes, sessions fenced by enterprise, the outbox, migrations."""

@@ -1,0 +1,1 @@
+"""The PostgreSQL and Valkey that come with it. Read services.py."""

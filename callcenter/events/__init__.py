@@ -1,0 +1,1 @@
+"""Envelopes, facts, commands and the streams they travel on."""

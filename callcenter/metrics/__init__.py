@@ -1,0 +1,1 @@
+"""What the figures mean (definitions.py) and the live ones."""

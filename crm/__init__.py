@@ -1,0 +1,1 @@
+"""Customers, lists of leads, dispositions, call-backs, scripts: what the calls feed and are fed by."""
