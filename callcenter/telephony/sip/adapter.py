@@ -1,0 +1,329 @@
+"""`SippyPort`: the engine's way to SIP trunks. Read `leg.py` for what a leg may do, then `calls.py`, then this.
+
+This file holds the tables (legs by id and by Call-ID, trunks) and deals out what comes in: requests of dialogs to their
+call, new calls from trunks to the engine, strangers a refusal. Everything runs in the engine's asyncio loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from secrets import randbelow, token_hex
+from typing import Any
+
+from callcenter.clock import monotonic_s
+from callcenter.ids import new_id
+from callcenter.log import mask_numbers
+from callcenter.telephony.ports import Cause, Dialog, Sdp, SipEvent, TrunkSpec
+from callcenter.telephony.sip import sdp as sdps
+from callcenter.telephony.sip.calls import Call, Line, new_branch
+from callcenter.telephony.sip.dialog import ALLOW, DialogData, display_name, user_part
+from callcenter.telephony.sip.inbound import InboundLeg
+from callcenter.telephony.sip.messages import body_of, contact_of, response, routes_of
+from callcenter.telephony.sip.requests import Request, failure_ack_text
+from callcenter.telephony.sip.sdp import SessionId
+from callcenter.telephony.sip.transactions import Address, Transactions
+from callcenter.telephony.sip.trunk_book import TrunkBook
+
+log = logging.getLogger(__name__)
+
+AFTERLIFE_S = 34.0  # 64 × T1 and a little: how long a dialog that ended is still recognised
+_KNOWN_METHODS = frozenset(ALLOW.replace(",", "").split())
+
+
+class SippyPort:
+    """Implements `ports.SipPort`. `host` and `port` are bound; `advertised_host` is what stands in Via and Contact (the
+    public address behind a NAT, or where `host` is 0.0.0.0). `no_response_s` ends an INVITE that gets no response at
+    all; `options_timeout_s` is the patience of a trunk's health check."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        advertised_host: str = "",
+        no_response_s: float = 32.0,
+        cancel_grace_s: float = 5.0,
+        options_timeout_s: float = 4.0,
+    ) -> None:
+        self.host, self.port = host, port
+        self._advertised_host = advertised_host or host
+        self._no_response_s, self._cancel_grace_s = no_response_s, cancel_grace_s
+        self._options_timeout_s = options_timeout_s
+        self._legs: dict[str, Call] = {}
+        self._dialogs: dict[str, Call] = {}  # by Call-ID, those that ended stay for AFTERLIFE_S
+        self._ended: deque[tuple[float, Call]] = deque()
+        self._finished: OrderedDict[str, None] = OrderedDict()  # ids of legs that ended
+        self._strays: dict[tuple[str, str], tuple[str, Address]] = {}
+        self._on_event: Callable[[SipEvent], None] = lambda _: None
+        self._all_ended: asyncio.Event | None = None  # wanted while stopping
+        self._line: Line
+        self._trunks: TrunkBook
+
+    # ------------------------------------------------------------------------------------------------------ SipPort
+
+    async def start(self, on_event: Callable[[SipEvent], None]) -> None:
+        self._on_event = on_event
+        loop = asyncio.get_running_loop()
+        transactions = await Transactions.open(self.host, self.port, self._advertised_host, self)
+        self._line = Line(
+            transactions,
+            loop,
+            transactions.server.advertised,
+            self._tell,
+            self._leg_ended,
+            self._cancel_grace_s,
+            self._no_response_s,
+        )
+        self.port = self._line.address[1]
+        self._trunks = TrunkBook(self._line, self._options_timeout_s)
+
+    async def stop(self) -> None:
+        for call in list(self._legs.values()):
+            call.hangup()
+        await self._trunks.stop()
+        if self._legs:
+            self._all_ended = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_ended.wait(), 2.0)
+        await asyncio.sleep(0.05)  # the last answers to our BYEs
+        self._line.transactions.close()
+
+    def set_trunks(self, trunks: Mapping[int, TrunkSpec]) -> None:
+        self._trunks.set(trunks)
+
+    def originate(
+        self,
+        leg_id: str,
+        trunk_id: int,
+        to_number: str,
+        caller_id: str,
+        local: Sdp,
+        ring_timeout_s: float,
+        caller_name: str = "",
+    ) -> None:
+        if leg_id in self._legs or leg_id in self._finished:
+            raise KeyError(f"leg {leg_id} was there before")
+        spec = self._trunks.spec(trunk_id)
+        data, identity = self._first_request(spec, to_number, caller_id, caller_name)
+        call = Call(self._line, leg_id, trunk_id, spec, data)
+        self._add(call)
+        refusal = self._trunks.unusable(spec)
+        if refusal:
+            call.fail(Cause.REJECTED, refusal)
+            return
+        self._trunks.when_known(
+            spec,
+            lambda found: self._originate_to(call, found, local, ring_timeout_s, identity),
+        )
+
+    def _originate_to(
+        self, call: Call, found: Address | None, local: Sdp, ring_timeout_s: float, identity: tuple[str, ...]
+    ) -> None:
+        if call.book.ended:
+            return
+        if found is None:
+            call.fail(Cause.UNREACHABLE, "the trunk's host name is unknown")
+            return
+        call.data = replace(call.data, destination=found)
+        call.originate(local, ring_timeout_s, identity)
+
+    def hangup(self, leg_id: str) -> None:
+        call = self._legs.get(leg_id)
+        if call is not None:
+            call.hangup()
+        elif leg_id not in self._finished:
+            raise KeyError(leg_id)
+
+    def send_hold(self, leg_id: str, local: Sdp) -> None:
+        call = self._legs.get(leg_id)
+        if call is not None:
+            call.send_hold(local)
+        elif leg_id not in self._finished:
+            raise KeyError(leg_id)
+
+    def accept(self, leg_id: str, local: Sdp, ring_only: bool = False) -> None:
+        call = self._inbound(leg_id)
+        if call is not None and ring_only:
+            call.ring()
+        elif call is not None:
+            call.answer(local)
+
+    def reject(self, leg_id: str, status: int, reason: str) -> None:
+        call = self._inbound(leg_id)
+        if call is not None:
+            call.refuse(status, reason)
+
+    def adopt(self, dialog: Dialog) -> None:
+        if dialog.leg_id in self._legs:
+            return
+        data = DialogData.from_port(dialog)
+        spec = self._trunks.spec_or_none(dialog.trunk_id)
+        call = Call(self._line, dialog.leg_id, dialog.trunk_id, spec, data)
+        self._add(call)
+        call.adopt(dialog.state == "confirmed")
+
+    def live_legs(self) -> int:
+        """How many legs have not ended."""
+        return len(self._legs)
+
+    # -------------------------------------------------------------------------------------------------------- tables
+
+    def _inbound(self, leg_id: str) -> InboundLeg | None:
+        call = self._legs.get(leg_id)
+        if isinstance(call, InboundLeg):
+            return call
+        if call is None and leg_id in self._finished:
+            return None
+        raise KeyError(leg_id)
+
+    def _add(self, call: Call) -> None:
+        self._legs[call.leg_id] = call
+        self._dialogs[call.data.call_id] = call
+
+    def _leg_ended(self, call: Call) -> None:
+        if self._legs.pop(call.leg_id, None) is None:
+            return
+        if not self._legs and self._all_ended is not None:
+            self._all_ended.set()
+        now = monotonic_s()
+        self._finished[call.leg_id] = None
+        while len(self._finished) > 100_000:
+            self._finished.popitem(last=False)
+        self._ended.append((now, call))
+        while self._ended and self._ended[0][0] < now - AFTERLIFE_S:
+            self._dialogs.pop(self._ended.popleft()[1].data.call_id, None)
+
+    def _tell(self, event: SipEvent) -> None:
+        # Never from inside a call of the engine's, and in the order in which things happened.
+        self._line.loop.call_soon(self._on_event, event)
+
+    def _first_request(
+        self, spec: TrunkSpec, to_number: str, caller_id: str, caller_name: str
+    ) -> tuple[DialogData, tuple[str, ...]]:
+        """The dialog of an INVITE not yet sent, and its header lines about the caller."""
+        host, port = self._line.address
+        domain = spec.from_domain or host
+        user, callee = user_part(caller_id), user_part(to_number)
+        transport = "" if spec.transport == "udp" else f";transport={spec.transport}"
+        caller = f"{display_name(caller_name)}<sip:{user}@{domain}>"
+        routes: tuple[str, ...] = ()
+        if spec.outbound_proxy is not None:
+            routes = (f"<sip:{spec.outbound_proxy[0]}:{spec.outbound_proxy[1]};lr>",)
+        data = DialogData(
+            call_id=f"{token_hex(12)}@{host}",
+            local=f"{caller};tag={token_hex(8)}",
+            remote=f"<sip:{callee}@{spec.host}>",
+            remote_target=f"sip:{callee}@{spec.host}:{spec.port}{transport}",
+            destination=(spec.host, spec.port),
+            via=self._line.via,
+            branch=new_branch(),
+            contact=f"<sip:{user}@{host}:{port}>",
+            cseq=randbelow(1 << 20) + 1,
+            routes=routes,
+            session=SessionId(randbelow(1 << 31) + 1),
+        )
+        return data, (f"P-Asserted-Identity: {caller}",)
+
+    # ------------------------------------------------------------------------------------------------- what comes in
+
+    def on_request(self, req: Any, transaction: Any) -> Any:
+        """Called by `Transactions` for each new request."""
+        call = self._dialogs.get(str(req.getHFBody("call-id")))
+        from_tag, to_tag = req.getHFBody("from").getTag(), req.getHFBody("to").getTag()
+        if to_tag is not None:
+            if call is not None and (call.data.local_tag, call.data.remote_tag) == (to_tag, from_tag):
+                return call.on_request(req, transaction)
+            return response(req, 481, "Call does not exist"), None, None
+        method = req.getMethod()
+        if method == "INVITE":
+            if call is not None:
+                return response(req, 482, "Merged request"), None, None
+            return self._invited(req, transaction)
+        if method == "OPTIONS":
+            return response(req, 200, "OK", allow=ALLOW), None, None
+        if method in ("BYE", "UPDATE", "INFO"):
+            return response(req, 481, "Call does not exist"), None, None
+        status, words = (603, "Decline") if method == "REFER" else (405, "Method not allowed")
+        return response(req, status, words, allow=ALLOW), None, None
+
+    def _invited(self, req: Any, transaction: Any) -> Any:
+        found = self._trunks.trunk_of(req)
+        if found is None:
+            log.warning("call from no trunk refused: %s:%s to %s", *req.getSource(), mask_numbers(str(req.getRURI())))
+            return response(req, 403, "Forbidden"), None, None
+        for body in req.getHFBodys("require"):
+            refusal = response(req, 420, "Bad extension")
+            refusal.appendHeader(_unsupported(str(body)))
+            return refusal, None, None
+        text = body_of(req)
+        try:
+            offer = sdps.parse(text) if text else None
+        except sdps.UnusableSdp as error:
+            return response(req, 488, str(error)), None, None
+        try:
+            leg = InboundLeg(self._line, new_id(), found[0], found[1], req, transaction, offer)
+        except ValueError:
+            return response(req, 400, "Contact is missing or unreadable"), None, None
+        self._add(leg)
+        self._tell(leg.announce())
+        return leg.trying(req), leg.caller_cancelled, leg.never_acknowledged
+
+    def on_stray(self, resp: Any, source: Address) -> None:
+        """A final response to an INVITE that no transaction waits for: acknowledge it, and hang up what it opened."""
+        call_id = str(resp.getHFBody("call-id"))
+        call = self._dialogs.get(call_id)
+        to_tag = resp.getHFBody("to").getTag() or ""
+        if call is not None and call.data.remote_tag == to_tag and resp.scode < 300 and call.data.session.number:
+            call.acknowledge_again()
+            return
+        data = self._dialog_of(resp, source)
+        cseq = resp.getHFBody("cseq").getCSeqNum()
+        if resp.scode >= 300:
+            text = failure_ack_text(data, resp.getHFBody("via").getBranch(), cseq, "")
+            self._line.transactions.send_raw(text, source)
+            if call is not None:
+                call.on_late_failure(resp)
+            return
+        known = self._strays.get((call_id, to_tag))
+        if known is not None:
+            self._line.transactions.send_raw(*known)
+            return
+        log.warning("an answer that nobody waits for was hung up")
+        ack = Request("ACK", data, new_branch(), cseq=cseq).text()
+        self._strays[(call_id, to_tag)] = (ack, data.destination)
+        self._line.loop.call_later(AFTERLIFE_S, self._strays.pop, (call_id, to_tag), None)
+        transactions = self._line.transactions
+        transactions.send_raw(ack, data.destination)
+        transactions.newTransaction(Request("BYE", data.next_cseq(), new_branch()), lambda *_: None, cb_ifver=2)
+        if call is not None:
+            call.on_late_answer()
+
+    def _dialog_of(self, resp: Any, source: Address) -> DialogData:
+        """The dialog that a final response of an unknown INVITE opened, as far as the response tells."""
+        cseq = resp.getHFBody("cseq").getCSeqNum()
+        remote = str(resp.getHFBody("to"))
+        target = contact_of(resp)
+        data = DialogData(
+            call_id=str(resp.getHFBody("call-id")),
+            local=str(resp.getHFBody("from")),
+            remote=remote,
+            remote_target=str(resp.getHFBody("to").getUrl()),
+            destination=source,
+            via=self._line.via,
+            branch=new_branch(),
+            contact=f"<sip:{self._line.address[0]}:{self._line.address[1]}>",
+            cseq=cseq,
+            routes=tuple(reversed(routes_of(resp))),
+        )
+        return data.towards(target or data.remote_target, None, source if target is None else None)
+
+
+def _unsupported(names: str) -> Any:
+    from sippy.SipHeader import SipHeader
+
+    return SipHeader(name="unsupported", bodys=names)

@@ -1,0 +1,352 @@
+"""One leg on the wire: carries out what `leg.LegBook` decides, with Sippy's transactions.
+
+A `Call` owns the leg's dialog, its INVITE transaction and its timers. `adapter.SippyPort` makes calls and hands them
+their requests; `inbound.py` adds what only a call from outside needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from secrets import token_hex
+from typing import Any
+
+from callcenter.clock import wall_s
+from callcenter.log import mask_numbers
+from callcenter.telephony.ports import Cause, LegTrying, Sdp, SipEvent, TrunkSpec
+from callcenter.telephony.sip import sdp as sdps
+from callcenter.telephony.sip.causes import q850_of
+from callcenter.telephony.sip.dialog import ALLOW, DialogData, branch_of_try
+from callcenter.telephony.sip.digest import authorization
+from callcenter.telephony.sip.leg import Act, Effects, LegBook, LegState, Tell
+from callcenter.telephony.sip.messages import body_of, contact_of, response, routes_of
+from callcenter.telephony.sip.requests import LocalTimeout, Request
+from callcenter.telephony.sip.transactions import Address, Transactions
+
+log = logging.getLogger(__name__)
+
+MAX_TRIES = 3  # INVITE, with digest, with digest of a nonce that had expired
+GLARE_WAIT_S = 2.5  # RFC 3261, section 14.1: 2.1 to 4 s for the owner of the Call-ID
+
+
+@dataclass
+class Line:
+    """What every call of one port shares."""
+
+    transactions: Transactions
+    loop: asyncio.AbstractEventLoop
+    address: Address
+    tell: Callable[[SipEvent], None]
+    ended: Callable[[Call], None]
+    cancel_grace_s: float = 5.0
+    no_response_s: float = 32.0
+
+    @property
+    def via(self) -> str:
+        return f"SIP/2.0/UDP {self.address[0]}:{self.address[1]};rport"
+
+
+def new_branch() -> str:
+    """A branch parameter that no other transaction has."""
+    return "z9hG4bK" + token_hex(8)
+
+
+class Call:
+    """One leg. Outbound by `originate`, inbound by `inbound.InboundLeg`, taken up by `adopt`."""
+
+    def __init__(self, line: Line, leg_id: str, trunk_id: int, spec: TrunkSpec | None, data: DialogData) -> None:
+        self.line = line
+        self.leg_id, self.trunk_id, self.spec, self.data = leg_id, trunk_id, spec, data
+        self.book = LegBook(leg_id)
+        self._invite: Any = None  # transaction of the INVITE under way, ours
+        self._invite_cseq = data.cseq
+        self._extra: tuple[str, ...] = ()
+        self._offer = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._reinvite: Any = None
+        self._answering = False  # a re-INVITE of the far end waits for its ACK
+
+    # ---------------------------------------------------------------------------------------------------- going out
+
+    def originate(self, local: Sdp, ring_timeout_s: float, identity: tuple[str, ...]) -> None:
+        """Send the INVITE. `identity` are the header lines about the caller."""
+        self.data = replace(self.data, local_sdp=local)
+        self._offer = sdps.offer(local, self.data.session)
+        self._extra = identity
+        self._send_invite(())
+        self.line.tell(LegTrying(self.leg_id, wall_s(), self.data.to_port(self.leg_id, self.trunk_id, False)))
+        self._timer = self.line.loop.call_later(ring_timeout_s, self._ring_timeout)
+
+    def _send_invite(self, credentials: tuple[str, ...]) -> None:
+        request = Request(
+            "INVITE",
+            self.data,
+            branch_of_try(self.data.branch, self.data.tries),
+            extra=(*self._extra, *credentials),
+            body=self._offer,
+        )
+        self._invite_cseq = self.data.cseq
+        self._invite = self._start(request, self._on_invite_response)
+
+    def _start(self, request: Request, on_response: Callable[[Any, Any], None]) -> Any:
+        transactions = self.line.transactions
+        transaction = transactions.newTransaction(request, on_response, cb_ifver=2)
+        if request.method == "INVITE":
+            transactions.limit_silence(transaction, self.line.no_response_s)
+        return transaction
+
+    def _ring_timeout(self) -> None:
+        self.run(self.book.ring_timeout(wall_s()))
+
+    def fail(self, cause: Cause, reason: str) -> None:
+        """End a leg whose INVITE was never sent."""
+        self.run(self.book.never_sent(wall_s(), cause, reason))
+
+    def hangup(self) -> None:
+        self.run(self.book.hangup(wall_s()))
+
+    # ---------------------------------------------------------------------------------------- answers to our INVITE
+
+    def _on_invite_response(self, resp: Any, transaction: Any) -> None:
+        code = resp.scode
+        at = wall_s()
+        if code < 200:
+            self.run(self.book.progress(at, code, _sdp_of(resp) if code > 100 else None))
+        elif code < 300:
+            self._learn(resp)
+            transaction.uack = True  # the manager hands the ACK to us: `data` knows the route
+            transaction.own_ack = Request("ACK", self.data, new_branch(), cseq=self._invite_cseq)
+            port_dialog = self.data.to_port(self.leg_id, self.trunk_id, True)
+            effects = self.book.answered(at, _sdp_of(resp), port_dialog)
+            self.line.loop.call_soon(self.run, effects)  # after the ACK
+        elif code in (401, 407) and not isinstance(resp, LocalTimeout) and self._try_with_digest(resp):
+            return
+        else:
+            silent = isinstance(resp, LocalTimeout)
+            q850 = None if silent else q850_of(" ".join(str(body) for body in resp.getHFBodys("reason")))
+            self.run(self.book.failed(at, code, resp.reason, q850, silent))
+
+    def _try_with_digest(self, resp: Any) -> bool:
+        """Send the INVITE again with credentials, after the ACK of this response. False if there are none."""
+        if self.spec is None or self.book.state is not LegState.CALLING or self.data.tries >= MAX_TRIES:
+            return False
+        found = authorization(resp, self.spec, "INVITE", self.data.remote_target, self._offer, self.data.tries > 1)
+        if found is None:
+            return False
+        self.data = replace(self.data, cseq=self.data.cseq + 1, tries=self.data.tries + 1)
+
+        def again() -> None:
+            if self.book.state is LegState.CALLING:
+                self._send_invite((found,))
+            elif self.book.state is LegState.CANCELLING:
+                self.run(self.book.grace_over(wall_s()))
+
+        self.line.loop.call_soon(again)
+        return True
+
+    def _learn(self, resp: Any) -> None:
+        """Take remote tag, target and routes from a 2xx (RFC 3261, section 12.1.2)."""
+        remote = str(resp.getHFBody("to"))
+        routes = tuple(reversed(routes_of(resp)))
+        target = contact_of(resp)
+        self.data = replace(self.data, remote=remote, routes=routes).towards(
+            target or self.data.remote_target, self._proxy(), self.data.destination if target is None else None
+        )
+
+    def _proxy(self) -> Address | None:
+        return self.spec.outbound_proxy if self.spec is not None else None
+
+    def acknowledge_again(self) -> None:
+        """The 200 of this leg came once more in another wording: its ACK was lost."""
+        ack = Request("ACK", self.data, new_branch(), cseq=self._invite_cseq)
+        self.line.transactions.send_raw(ack.text(), self.data.destination)
+
+    # -------------------------------------------------------------------------------------------------- effects out
+
+    def run(self, effects: Effects) -> None:
+        """Carry out what the book decided, in order."""
+        for effect in effects:
+            if isinstance(effect, Tell):
+                self.line.tell(effect.event)
+            elif effect is Act.CANCEL:
+                self._cancel()
+            elif effect is Act.BYE:
+                self._bye()
+            elif effect is Act.REFUSE:
+                self.refuse_on_wire()
+        if self.book.state is LegState.CONFIRMED:
+            self._stop_timer()
+        elif self.book.ended:
+            self._stop_timer()
+            self.line.ended(self)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _cancel(self) -> None:
+        self._stop_timer()
+        if self._invite is not None:
+            self.line.transactions.cancelTransaction(self._invite)
+        self._timer = self.line.loop.call_later(
+            self.line.cancel_grace_s, lambda: self.run(self.book.grace_over(wall_s()))
+        )
+
+    def refuse_on_wire(self) -> None:
+        """Send the final failure of an inbound leg; an outbound leg has none."""
+
+    def _bye(self, credentials: tuple[str, ...] = ()) -> None:
+        self.data = self.data.next_cseq()
+
+        def on_response(resp: Any, _: Any) -> None:
+            if resp.scode in (401, 407) and not isinstance(resp, LocalTimeout) and not credentials and self.spec:
+                found = authorization(resp, self.spec, "BYE", self.data.remote_target, "", False)
+                if found is not None:
+                    self._bye((found,))
+
+        self._start(Request("BYE", self.data, new_branch(), extra=credentials), on_response)
+
+    # ----------------------------------------------------------------------------------------------- inside a dialog
+
+    def send_hold(self, local: Sdp, credentials: tuple[str, ...] = (), attempt: int = 1) -> None:
+        """Re-INVITE with `local`. Nothing happens on a leg that is not up."""
+        if self.book.state is not LegState.CONFIRMED:
+            return
+        if self._reinvite is not None or self._answering:
+            self.line.loop.call_later(GLARE_WAIT_S, self.send_hold, local, (), attempt)
+            return
+        session = self.data.session.next()
+        self.data = replace(self.data.next_cseq(), session=session, local_sdp=local)
+        offer = sdps.offer(local, session)
+        cseq = self.data.cseq
+
+        def on_response(resp: Any, transaction: Any) -> None:
+            if resp.scode < 200:
+                return
+            self._reinvite = None
+            if resp.scode < 300:
+                transaction.uack = True
+                transaction.own_ack = Request("ACK", self.data, new_branch(), cseq=cseq)
+                found = _sdp_of(resp)
+                if found is not None:
+                    self.line.loop.call_soon(self._media_of_answer, found)
+            elif resp.scode in (408, 481):
+                self.run(self.book.dialog_gone(wall_s(), resp.scode))
+            elif resp.scode == 491 and attempt < 4:
+                self.line.loop.call_later(GLARE_WAIT_S, self.send_hold, local, (), attempt + 1)
+            elif resp.scode in (401, 407) and not credentials and self.spec is not None:
+                again = authorization(resp, self.spec, "INVITE", self.data.remote_target, offer, False)
+                if again is not None:
+                    self.line.loop.call_soon(self.send_hold, local, (again,), attempt)
+            else:
+                log.warning("leg %s: hold was refused with %s %s", self.leg_id, resp.scode, resp.reason)
+
+        self._reinvite = self._start(
+            Request("INVITE", self.data, new_branch(), extra=credentials, body=offer), on_response
+        )
+
+    def _media_of_answer(self, found: Sdp) -> None:
+        """The far end answered our re-INVITE: told only if its media moved, its direction merely mirrors ours."""
+        self.run(self.book.moved(wall_s(), found))
+
+    def on_request(self, req: Any, transaction: Any) -> Any:
+        """A request inside this dialog. Returns what the transaction manager wants of its callback."""
+        method = req.getMethod()
+        number = req.getHFBody("cseq").getCSeqNum()
+        if number <= self.data.remote_cseq:
+            return response(req, 500, "CSeq is out of order"), None, None
+        self.data = replace(self.data, remote_cseq=number)
+        if method == "BYE":
+            reason = " ".join(str(body) for body in req.getHFBodys("reason"))
+            self.line.loop.call_soon(self.run, self.book.bye_received(wall_s(), mask_numbers(reason)))
+            return response(req, 200, "OK"), None, None
+        if self.book.state is not LegState.CONFIRMED:
+            return response(req, 481, "Call does not exist"), None, None
+        if method in ("INVITE", "UPDATE"):
+            return self._renegotiate(req, transaction)
+        if method in ("OPTIONS", "INFO"):
+            return response(req, 200, "OK", allow=ALLOW), None, None
+        if method == "REFER":
+            return response(req, 603, "Decline"), None, None
+        return response(req, 405, "Method not allowed", allow=ALLOW), None, None
+
+    def _renegotiate(self, req: Any, transaction: Any) -> Any:
+        """Answer a re-INVITE or UPDATE: media unchanged on our side, as the far end wishes on its own."""
+        if self._reinvite is not None:
+            return response(req, 491, "Request pending"), None, None
+        if self._answering:
+            return response(req, 500, "Another change is under way"), None, None
+        local = self.data.local_sdp
+        text = body_of(req)
+        remote: Sdp | None = None
+        if text:
+            try:
+                remote = sdps.parse(text)
+            except sdps.UnusableSdp as error:
+                return response(req, 488, str(error)), None, None
+        if local is None:
+            return response(req, 488, "No media to renegotiate"), None, None
+        target = contact_of(req)
+        if target is not None:
+            self.data = self.data.towards(target, self._proxy(), None)
+        session = self.data.session.next()
+        self.data = replace(self.data, session=session)
+        is_invite = req.getMethod() == "INVITE"
+        if remote is not None:
+            answer = sdps.answer(local, remote, session)
+            self.data = replace(self.data, local_sdp=replace(local, codec=remote.codec))
+            self.line.loop.call_soon(self.run, self.book.renegotiated(wall_s(), remote))
+        else:
+            answer = sdps.offer(local, session) if is_invite else ""
+        resp = response(req, 200, "OK", contact=self.data.contact, allow=ALLOW, body=answer)
+        if not is_invite:
+            return resp, None, None
+        self._answering = True
+
+        def acknowledged(ack: Any = None) -> None:
+            self._answering = False
+            if remote is None and ack is not None:
+                found = _sdp_of(ack)
+                if found is not None:
+                    self.run(self.book.renegotiated(wall_s(), found))
+
+        self.line.transactions.sendResponse(resp, transaction, ack_cb=acknowledged)
+        return None, None, acknowledged
+
+    # ------------------------------------------------------------------------------------------------------ take-over
+
+    def adopt(self, confirmed: bool) -> None:
+        """Go on with a leg of a process that died; `data` is what it left."""
+        invite = self.data
+        self.data = invite.for_successor()
+        effects = self.book.adopt(confirmed)
+        self.run(effects)
+        if confirmed:
+            return
+        tries = 2 if self.spec is not None and self.spec.username else 1
+        for number in range(1, max(tries, invite.tries) + 1):
+            branch = branch_of_try(invite.branch, number)
+            cancel = Request("CANCEL", invite, branch, cseq=invite.cseq - invite.tries + number)
+            self._start(cancel, lambda resp, _: None)
+
+    def on_late_failure(self, resp: Any) -> None:
+        """The final failure of an INVITE whose transaction died with the former process."""
+        self.run(self.book.failed(wall_s(), resp.scode, resp.reason))
+
+    def on_late_answer(self) -> None:
+        """A 200 for such an INVITE; it has been acknowledged and hung up already."""
+        self.run(self.book.grace_over(wall_s()))
+
+
+def _sdp_of(message: Any) -> Sdp | None:
+    """The usable session description of `message`, or None."""
+    text = body_of(message)
+    if not text:
+        return None
+    try:
+        return sdps.parse(text)
+    except sdps.UnusableSdp:
+        return None

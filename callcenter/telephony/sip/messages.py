@@ -1,0 +1,57 @@
+"""Small readings of Sippy's parsed messages, and the responses we give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sippy.MsgBody import MsgBody
+from sippy.SipHeader import SipHeader
+
+from callcenter.telephony.sip.transactions import PRODUCT
+
+
+def body_of(message: Any) -> str:
+    """The session description in `message` as text, from inside a multipart body too; "" if there is none."""
+    body = message.getBody()
+    if body is None:
+        return ""
+    kind = body.getType()
+    text = str(body.content)
+    if kind == "application/sdp":
+        return text
+    if kind.startswith("multipart/"):
+        start = text.find("v=0")
+        if start >= 0:
+            end = text.find("\r\n--", start)
+            return text[start : end if end > 0 else len(text)]
+    return ""
+
+
+def contact_of(message: Any) -> str | None:
+    """The URI in the Contact of `message`, or None without one."""
+    for body in message.getHFBodys("contact"):
+        if not body.asterisk:
+            return str(body.getUrl())
+    return None
+
+
+def routes_of(message: Any) -> tuple[str, ...]:
+    """The Record-Route bodies of `message`, in its order."""
+    return tuple(str(body) for body in message.getHFBodys("record-route"))
+
+
+def response(
+    req: Any, status: int, reason: str, *, contact: str = "", allow: str = "", body: str = "", to_tag: str = ""
+) -> Any:
+    """A response to `req`. `contact` is a whole Contact body, `body` a session description; `to_tag` is set if the
+    request has none."""
+    resp = req.genResponse(status, reason, server=PRODUCT)
+    if to_tag and resp.getHFBody("to").getTag() is None:
+        resp.getHFBody("to").setTag(to_tag)
+    if contact:
+        resp.appendHeader(SipHeader(name="contact", bodys=contact))
+    if allow:
+        resp.appendHeader(SipHeader(name="allow", bodys=allow))
+    if body:
+        resp.setBody(MsgBody(body))
+    return resp

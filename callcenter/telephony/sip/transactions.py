@@ -1,0 +1,332 @@
+"""SIP transactions: Sippy's transaction manager, run inside the asyncio loop.
+
+Sippy retransmits, answers retransmissions, matches responses and times out (RFC 3261, section 17). This file gives it a
+socket of the asyncio loop, turns its timers from the loop, and repairs what a carrier could trip it with. Nothing runs
+in another thread, so no event waits for a hand-over (docs/adr/0001-sippy-and-not-pyvoip.md has the figures).
+
+What is changed in Sippy 2.5.0, each for a reason:
+- its own UDP server (threads, packets may overtake each other) is replaced by a datagram endpoint of the loop;
+- `;transport=UDP` in upper case, which breaks the next request of a dialog, is lower-cased (`_repair_sippy`);
+- what it printed to standard output, with whole packets and their phone numbers, is logged in short, masked;
+- the ACK of a failed INVITE goes where the INVITE went, not to the Contact of the failure (section 17.1.1.3);
+- a response that matches no transaction is handed on instead of dropped: a 200 may come from a second branch, after the
+  transaction ended, or for an INVITE of a process that died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import re
+import socket
+from collections.abc import Callable
+from hashlib import md5
+from threading import get_ident
+from typing import Any, Protocol
+
+from sippy.Core.EventDispatcher import ED2
+from sippy.Network_server import Remote_address
+from sippy.SipConf import SipConf
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipTransactionManager import TERMINATED, UACK, SipTMRetransmitO, SipTransactionManager
+from sippy.SipURL import SipURL
+from sippy.Time.MonoTime import MonoTime
+from sippy.Time.Timeout import Timeout
+
+log = logging.getLogger(__name__)
+
+PRODUCT = "callcenter"
+TICK_S = 0.05  # SIP's shortest timer is 0.5 s
+_MIN_DATAGRAM = 32
+_MAX_QUEUED_LOOKUPS = 256
+_CACHE_S = 32.0
+
+Address = tuple[str, int]
+_IPV4 = re.compile(r"\d{1,3}(\.\d{1,3}){3}\Z")
+
+
+class Handler(Protocol):
+    """Who hears of requests and of responses nobody waits for. Exceptions of both are logged, never fatal."""
+
+    def on_request(self, request: Any, transaction: Any) -> Any:
+        """A new request (no CANCEL, no retransmission). Return None or (response or None, on_cancel, on_no_ack)."""
+
+    def on_stray(self, response: Any, source: Address) -> None:
+        """A final response to an INVITE that no transaction waits for."""
+
+
+def is_ipv4(host: str) -> bool:
+    """Whether `host` is an IPv4 address in dotted form and not a name."""
+    return _IPV4.match(host) is not None
+
+
+_repaired = False
+
+
+def _repair_sippy() -> None:
+    """Patch the process-wide oddities of Sippy, once."""
+    global _repaired
+    if _repaired:
+        return
+    _repaired = True
+    SipConf.my_uaname = PRODUCT
+    set_params = SipURL.setParams
+
+    def set_params_lower(self: Any, params: list[str]) -> None:
+        set_params(self, params)
+        if self.transport is not None:
+            self.transport = self.transport.lower()
+
+    SipURL.setParams = set_params_lower
+
+    def log_print(*words: object, **_: object) -> None:
+        log.debug("sippy: %s", " ".join(str(w) for w in words)[:200])
+
+    for module in ("SipTransactionManager", "SipMsg", "SipURL", "SipRequest", "Core.EventDispatcher"):
+        vars(importlib.import_module(f"sippy.{module}"))["print"] = log_print
+
+    def log_exception(message: str, *_: object, **__: object) -> None:
+        log.warning("sippy: %s", message, exc_info=True)
+
+    for module in ("SipTransactionManager", "Core.EventDispatcher"):
+        vars(importlib.import_module(f"sippy.{module}"))["dump_exception"] = log_exception
+
+
+class _NoLog:
+    """Sippy's logger interface, silent."""
+
+    level = 0
+
+    def write(self, *_: object, **__: object) -> None:
+        return
+
+    ignore = write
+
+
+class UdpSocket(asyncio.DatagramProtocol):
+    """One datagram endpoint, with the methods that Sippy asks of its UDP server."""
+
+    transport = "udp"
+
+    def __init__(self, advertised: Address, on_datagram: Callable[[bytes, Address], None]) -> None:
+        self.advertised = advertised
+        self._on_datagram = on_datagram
+        self._endpoint: asyncio.DatagramTransport | None = None
+        self._lookups: set[asyncio.Task[None]] = set()
+        self.uopts = self
+
+    def isWildCard(self) -> bool:
+        return False
+
+    def getSIPaddr(self) -> tuple[Address, str]:
+        return self.advertised, self.transport
+
+    def addr2str(self, address: Address) -> str:
+        return f"{address[0]}:{address[1]}"
+
+    def connection_made(self, transport: Any) -> None:
+        self._endpoint = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self._on_datagram(data, (addr[0], addr[1]))
+
+    def error_received(self, exc: Exception) -> None:
+        log.debug("datagram refused: %s", exc)  # ICMP; the timers of the transaction deal with it
+
+    def send_to(self, data: str | bytes, address: Address, delayed: bool = False) -> None:
+        """Send to `address`; a host name is looked up first without blocking, and the packet lost if it is unknown."""
+        if self._endpoint is None or self._endpoint.is_closing():
+            return
+        raw = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
+        host, port = address[0], int(address[1] or 5060)
+        if is_ipv4(host):
+            self._endpoint.sendto(raw, (host, port))
+        elif len(self._lookups) < _MAX_QUEUED_LOOKUPS:
+            task = asyncio.get_running_loop().create_task(self._look_up_and_send(raw, host, port))
+            self._lookups.add(task)
+            task.add_done_callback(self._lookups.discard)
+
+    async def _look_up_and_send(self, raw: bytes, host: str, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+        except (OSError, UnicodeError) as error:
+            log.warning("SIP host %r is unknown: %s", host, error)
+            return
+        if found and self._endpoint is not None and not self._endpoint.is_closing():
+            self._endpoint.sendto(raw, (str(found[0][4][0]), port))
+
+    def shutdown(self) -> None:
+        for task in self._lookups:
+            task.cancel()
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+
+class _OneSocket:
+    """Sippy's map from remote to local addresses, for the case of one socket."""
+
+    def __init__(self, server: UdpSocket) -> None:
+        self._server = server
+
+    def getServer(self, *_: object, **__: object) -> UdpSocket:
+        return self._server
+
+    def rotateCache(self) -> None:
+        return
+
+    def shutdown(self) -> None:
+        self._server.shutdown()
+
+
+class Transactions(SipTransactionManager):
+    """Sippy's transaction manager over one UDP socket of the running loop. Open it with `open`."""
+
+    def __init__(self, server: UdpSocket, handler: Handler) -> None:
+        # Not super().__init__: it would open sockets of its own. These are all the attributes that it sets.
+        self.global_config = {"_sip_logger": _NoLog(), "_sip_tm": self}
+        self.server = server
+        self.handler = handler
+        self.l4r = _OneSocket(server)
+        self.tclient: dict[tuple[Any, ...], Any] = {}
+        self.tserver: dict[tuple[Any, ...], Any] = {}
+        self.req_cb = handler.on_request
+        self.req_consumers: dict[str, Any] = {}
+        self.l1rcache: dict[bytes, Any] = {}
+        self.l2rcache: dict[bytes, Any] = {}
+        self.cp_timer = Timeout(self.rCachePurge, _CACHE_S, -1)
+        self.dropped = 0  # datagrams that were no SIP, since the start
+        self._tick_handle: asyncio.TimerHandle | None = None
+        self._tick()
+
+    @classmethod
+    async def open(cls, host: str, port: int, advertised_host: str, handler: Handler) -> Transactions:
+        """Bind `host`:`port` and run. Raises OSError if the port is taken."""
+        _repair_sippy()
+        ED2.my_ident = get_ident()
+        loop = asyncio.get_running_loop()
+        box: list[Transactions] = []
+
+        def received(data: bytes, source: Address) -> None:
+            if box:
+                box[0].on_datagram(data, source)
+
+        endpoint, server = await loop.create_datagram_endpoint(
+            lambda: UdpSocket((advertised_host or host, port), received), local_addr=(host, port)
+        )
+        if port == 0:
+            server.advertised = (server.advertised[0], endpoint.get_extra_info("sockname")[1])
+        sock = endpoint.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)  # bursts of answers wait here, not at the carrier
+        self = cls(server, handler)
+        box.append(self)
+        return self
+
+    def close(self) -> None:
+        """Stop the timers and close the socket; transactions under way are forgotten."""
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
+        for transaction in (*self.tclient.values(), *self.tserver.values()):
+            for name in ("teA", "teB", "teC", "teD", "teE", "teF", "teG"):
+                timer = getattr(transaction, name, None)
+                if timer is not None:
+                    timer.cancel()
+        self.cp_timer.cancel()
+        self.server.shutdown()
+
+    def _tick(self) -> None:
+        """Run Sippy's due timers, as its own loop would."""
+        self._tick_handle = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        ED2.last_ts = MonoTime()
+        ED2.dispatchTimers()
+        if ED2.twasted * 2 > len(ED2.tlisteners) > 64:
+            ED2.tlisteners[:] = sorted(el for el in ED2.tlisteners if el.cb_func is not None)
+            ED2.twasted = 0
+
+    def on_datagram(self, data: bytes, source: Address) -> None:
+        """One packet of the wire. Whatever it holds, nothing is raised."""
+        try:
+            self._receive(data, source)
+        except Exception as error:
+            self.dropped += 1
+            log.warning("malformed SIP from %s:%s dropped (%d bytes): %s", *source, len(data), type(error).__name__)
+            log.debug("malformed SIP", exc_info=True)
+
+    def _receive(self, data: bytes, source: Address) -> None:
+        if len(data) < _MIN_DATAGRAM:
+            return  # keep-alives (CRLF, STUN)
+        checksum = md5(data, usedforsecurity=False).digest()
+        known = self.l1rcache.get(checksum) or self.l2rcache.get(checksum)
+        if known is not None:
+            if known.data is not None:
+                self.transmitData(known.userv, known.data, known.address)
+            return
+        remote = Remote_address(source, "udp")
+        if data.startswith(b"SIP/2.0 "):
+            self._receive_response(SipResponse(data.decode()), checksum, remote)
+        else:
+            self._receive_request(SipRequest(data.decode()), checksum, remote)
+
+    def _receive_response(self, response: Any, checksum: bytes, remote: Any) -> None:
+        tid = response.getTId(True, True)
+        code = response.scode
+        if not 100 <= code <= 699:
+            raise ValueError("status out of range")
+        response.getHFBody("to").getTag()
+        response.setSource(remote)
+        transaction = self.tclient.get(tid)
+        if transaction is None or transaction.state is TERMINATED:
+            if code >= 200 and tid[3] == "INVITE":
+                self.handler.on_stray(response, remote.address)
+            return
+        if code >= 300:
+            response.delHFs("contact")
+            response.delHFs("record-route")
+        elif code >= 200:
+            _drop_unreadable(response, "contact")
+            _drop_unreadable(response, "record-route")
+        self.incomingResponse(response, transaction, checksum)
+        if transaction.tid is not None and transaction.state is UACK:
+            transaction.ack = transaction.own_ack
+            transaction.ack_rAddr = transaction.own_ack.getTarget()
+            self.sendACK(transaction)
+
+    def limit_silence(self, transaction: Any, seconds: float) -> None:
+        """Give up an INVITE after `seconds` without any response (Sippy's own limit is 32 s)."""
+        transaction.teB.cancel()
+        transaction.teB = Timeout(self.timerB, seconds, 1, transaction)
+
+    def _receive_request(self, request: Any, checksum: bytes, remote: Any) -> None:
+        tids = request.getTIds()
+        via = request.getHFBody("via")
+        request.getHFBody("to").getTag()
+        if via.getAddr()[0] != remote.address[0]:
+            via.params["received"] = remote.address[0]
+        if "rport" in via.params:
+            via.params["rport"] = str(remote.address[1])
+        request.rtime = MonoTime()
+        request.setSource(remote)
+        self.incomingRequest(request, checksum, tids, self.server)
+
+    def transmitData(
+        self, userv: Any, data: Any, address: Any, cachesum: bytes | None = None, lossemul: int = 0
+    ) -> None:
+        userv.send_to(data, address)
+        if cachesum is not None:
+            self.l1rcache[cachesum] = SipTMRetransmitO(userv, data, address, None, lossemul)
+
+    def send_raw(self, text: str, address: Address) -> None:
+        """Send a message outside of any transaction (an ACK)."""
+        self.server.send_to(text, address)
+
+
+def _drop_unreadable(message: Any, name: str) -> None:
+    """Take header `name` out of `message` if it can't be parsed, so that nobody trips over it later."""
+    try:
+        for body in message.getHFBodys(name):
+            body.getUrl().getAddr()
+    except Exception:
+        log.warning("unreadable %s header in a response was ignored", name)
+        message.delHFs(name)
