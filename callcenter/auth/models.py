@@ -1,0 +1,73 @@
+"""Tables of users and roles."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from callcenter.db.base import Base, Numbered, Stamped, TenantOwned
+
+
+class DataScope(StrEnum):
+    """Whose records a role shows (product row E5)."""
+
+    OWN = "own"
+    DEPARTMENT = "department"
+    DEPARTMENT_AND_BELOW = "department_and_below"
+    ALL = "all"
+
+
+class Role(Base, Numbered, TenantOwned, Stamped):
+    """A role: permissions per function (codes in `permissions.py`) and a data scope. A built-in one can't be deleted."""
+
+    __tablename__ = "role"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+    name: Mapped[str] = mapped_column(Text)
+    key: Mapped[str | None] = mapped_column(Text)  # owner, admin, supervisor, agent for the built-in ones
+    built_in: Mapped[bool] = mapped_column(server_default=text("false"))
+    enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    data_scope: Mapped[str] = mapped_column(Text, server_default=DataScope.OWN.value)
+    permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+
+
+class UserRole(Base, TenantOwned):
+    """Which user has which role."""
+
+    __tablename__ = "user_role"
+    user_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True
+    )
+    role_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("role.id", ondelete="CASCADE"), primary_key=True)
+
+
+class User(Base, Numbered, TenantOwned, Stamped):
+    """A person of an enterprise. `service_number` (E.164) is the sender of their texts and the caller ID of their calls.
+
+    `password_hash` is argon2id. `session_epoch` rises to end all sessions of the user at once.
+    """
+
+    __tablename__ = "user_account"
+    __table_args__ = (UniqueConstraint("tenant_id", "username"),)
+    username: Mapped[str] = mapped_column(Text)  # lower case
+    name: Mapped[str] = mapped_column(Text)
+    password_hash: Mapped[str] = mapped_column(Text)
+    enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    built_in: Mapped[bool] = mapped_column(server_default=text("false"))
+    department_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("department.id", ondelete="SET NULL"))
+    service_number: Mapped[str | None] = mapped_column(Text)
+    texts_need_approval: Mapped[bool] = mapped_column(server_default=text("false"))
+    locale: Mapped[str] = mapped_column(Text, server_default="zh-CN")  # or en
+    failed_logins: Mapped[int] = mapped_column(server_default="0")
+    locked_until: Mapped[datetime | None]
+    last_login_at: Mapped[datetime | None]
+    session_epoch: Mapped[int] = mapped_column(server_default="0")
+    roles: Mapped[list[Role]] = relationship(
+        secondary="user_role",
+        lazy="selectin",
+        secondaryjoin="and_(Role.id == UserRole.role_id, Role.tenant_id == UserRole.tenant_id)",
+        viewonly=True,
+    )

@@ -1,0 +1,72 @@
+"""Permissions, one code per function, and the built-in roles.
+
+Codes are `noun.verb`. The interface shows them grouped by noun; the texts are in its own language files under
+`permission.<code>`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PERMISSIONS: Final[tuple[str, ...]] = (
+    "desk.use",  # be an agent: phone, states, dispositions
+    "calls.dial",  # manual and click-to-call dialing
+    "calls.read",
+    "recordings.play",
+    "recordings.download",
+    "customers.read",
+    "customers.write",
+    "numbers.unmasked",  # sees phone numbers in full
+    "lists.read",
+    "lists.write",
+    "lists.import",
+    "blacklist.read",
+    "blacklist.write",
+    "campaigns.read",
+    "campaigns.write",
+    "campaigns.run",  # start, pause, stop, change pacing
+    "dispositions.write",
+    "scripts.write",
+    "board.read",  # live figures of all agents
+    "rules.write",  # calling rules
+    "trunks.read",
+    "trunks.write",
+    "users.read",
+    "users.write",
+    "roles.read",
+    "roles.write",
+    "departments.read",
+    "departments.write",
+    "audit.read",
+    "enterprise.write",
+)
+
+_AGENT = (
+    "desk.use",
+    "calls.dial",
+    "calls.read",
+    "recordings.play",
+    "customers.read",
+    "customers.write",
+    "numbers.unmasked",
+    "campaigns.read",
+)
+_SUPERVISOR = (
+    *_AGENT,
+    "board.read",
+    "campaigns.run",
+    "lists.read",
+    "blacklist.read",
+    "blacklist.write",
+    "users.read",
+    "departments.read",
+)
+_ADMIN = tuple(p for p in PERMISSIONS if p not in ("audit.read", "enterprise.write"))
+
+# key → (name shown when the enterprise is opened, data scope, permissions)
+BUILT_IN_ROLES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
+    "owner": ("Owner", "all", PERMISSIONS),
+    "admin": ("Administrator", "all", _ADMIN),
+    "supervisor": ("Supervisor", "department_and_below", _SUPERVISOR),
+    "agent": ("Agent", "own", _AGENT),
+}

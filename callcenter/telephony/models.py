@@ -1,0 +1,36 @@
+"""The table of trunks."""
+
+from __future__ import annotations
+
+from sqlalchemy import Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from callcenter.db.base import Base, Numbered, Stamped, TenantOwned
+
+
+class TrunkRow(Base, Numbered, TenantOwned, Stamped):
+    """A SIP trunk of an enterprise. `prefixes` E.164 prefixes it takes, empty: any. `strip_plus`: dial without the +;
+    `prepend` is put before the number. Lower `priority` first, then lower `cost`."""
+
+    __tablename__ = "trunk"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+    name: Mapped[str] = mapped_column(Text)
+    enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    host: Mapped[str] = mapped_column(Text)
+    port: Mapped[int] = mapped_column(server_default="5060")
+    transport: Mapped[str] = mapped_column(Text, server_default="udp")
+    outbound_proxy: Mapped[str] = mapped_column(Text, server_default="")  # host:port
+    username: Mapped[str] = mapped_column(Text, server_default="")
+    password: Mapped[str] = mapped_column(Text, server_default="")
+    from_domain: Mapped[str] = mapped_column(Text, server_default="")
+    register: Mapped[bool] = mapped_column(server_default=text("false"))
+    channels: Mapped[int] = mapped_column(server_default="30")
+    calls_per_second: Mapped[float] = mapped_column(server_default="10")
+    caller_ids: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    prefixes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    strip_plus: Mapped[bool] = mapped_column(server_default=text("false"))
+    prepend: Mapped[str] = mapped_column(Text, server_default="")
+    priority: Mapped[int] = mapped_column(server_default="1")
+    cost: Mapped[int] = mapped_column(server_default="0")
+    codec: Mapped[str] = mapped_column(Text, server_default="pcmu")  # or pcma

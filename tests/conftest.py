@@ -1,0 +1,75 @@
+"""What all tests share: real services, started once, and a fenced database for each test that asks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import redis
+from sqlalchemy import text
+
+from callcenter.db import session as db_session
+from callcenter.db.migrate import upgrade
+from callcenter.db.models import load_all
+from callcenter.embedded.services import Postgres, Valkey, free_port
+
+
+def _run(service: Postgres | Valkey) -> subprocess.Popen[bytes]:
+    service.prepare()
+    log = (service.folder / "log").open("ab")
+    process = subprocess.Popen(service.command(), stdout=log, stderr=log, cwd=service.folder)
+    service.wait_ready()
+    return process
+
+
+def _end(service: Postgres | Valkey, process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(service.stop_signal)
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL of this test run with the newest schema; DATABASE_URL points at it."""
+    service = Postgres(tmp_path_factory.mktemp("pg"), free_port(15432), durable=False)
+    process = _run(service)
+    os.environ["DATABASE_URL"] = service.url
+    load_all()
+    upgrade(service.url)
+    yield service
+    db_session.engine().dispose()
+    _end(service, process)
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A Valkey of this test run; REDIS_URL points at it."""
+    service = Valkey(tmp_path_factory.mktemp("vk"), free_port(16379), durable=False)
+    process = _run(service)
+    os.environ["REDIS_URL"] = service.url
+    yield service
+    _end(service, process)
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[Postgres]:
+    """An empty database: every table is emptied before the test."""
+    metadata = load_all().metadata
+    names = ", ".join(t.name for t in metadata.sorted_tables)
+    with db_session.engine().begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    yield postgres
+
+
+@pytest.fixture
+def redis_client(valkey: Valkey) -> Iterator[redis.Redis]:
+    """An empty Valkey."""
+    client = redis.Redis.from_url(valkey.url)
+    client.flushall()
+    yield client
+    client.close()

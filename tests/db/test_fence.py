@@ -1,0 +1,50 @@
+"""Row-level security against a real PostgreSQL."""
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import ProgrammingError
+
+from callcenter.auth.models import Role
+from callcenter.db.session import WrongTenant, platform_session, tenant_session
+from callcenter.tenancy.models import Enterprise
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def two_enterprises() -> tuple[int, int]:
+    with platform_session() as s:
+        a, b = Enterprise(code="a", name="A"), Enterprise(code="b", name="B")
+        s.add_all([a, b])
+        s.flush()
+        ids = a.id, b.id
+    for tenant in ids:
+        with tenant_session(tenant) as s:
+            s.add(Role(name=f"role of {tenant}"))
+    return ids
+
+
+def test_raw_sql_sees_only_the_own_enterprise(two_enterprises: tuple[int, int]) -> None:
+    with tenant_session(two_enterprises[0]) as s:
+        assert [r for (r,) in s.execute(text("SELECT name FROM role"))] == [f"role of {two_enterprises[0]}"]
+        assert s.execute(text("SELECT count(*) FROM enterprise")).scalar_one() == 1
+
+
+def test_a_row_for_another_enterprise_is_refused(two_enterprises: tuple[int, int]) -> None:
+    with pytest.raises(WrongTenant), tenant_session(two_enterprises[0]) as s:
+        s.add(Role(name="x", tenant_id=two_enterprises[1]))
+        s.flush()
+    with pytest.raises(ProgrammingError), tenant_session(two_enterprises[0]) as s:
+        s.execute(text("INSERT INTO role (tenant_id, name) VALUES (:t, 'x')"), {"t": two_enterprises[1]})
+
+
+def test_foreign_ids_find_nothing_through_the_orm(two_enterprises: tuple[int, int]) -> None:
+    with platform_session() as s:
+        foreign = s.scalars(select(Role.id).where(Role.tenant_id == two_enterprises[1])).one()
+    with tenant_session(two_enterprises[0]) as s:
+        assert s.get(Role, foreign) is None
+
+
+def test_the_audit_log_cannot_be_changed(two_enterprises: tuple[int, int]) -> None:
+    with pytest.raises(ProgrammingError), tenant_session(two_enterprises[0]) as s:
+        s.execute(text("DELETE FROM audit_entry"))
