@@ -30,12 +30,14 @@ def ulaw(samples: Samples) -> bytes:
 
 def ulaw_values(payload: bytes) -> Samples:
     """The samples of µ-law bytes."""
-    return np.take(_ULAW, np.frombuffer(payload, np.uint8))
+    values: Samples = _ULAW[np.frombuffer(payload, np.uint8)]
+    return values
 
 
 def alaw_values(payload: bytes) -> Samples:
     """The samples of A-law bytes."""
-    return np.take(_ALAW, np.frombuffer(payload, np.uint8))
+    values: Samples = _ALAW[np.frombuffer(payload, np.uint8)]
+    return values
 
 
 def frames(samples: Samples) -> Frames:
@@ -51,7 +53,8 @@ def read_wav(path: Path) -> Samples:
         if (file.getnchannels(), file.getsampwidth(), file.getframerate()) != (1, 2, RATE_HZ):
             raise ValueError(f"{path.name} is not 8 kHz mono PCM16")
         pcm = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    return np.divide(pcm, 32768, dtype=np.float32)
+    samples: Samples = pcm.astype(np.float32) / np.float32(32768)
+    return samples
 
 
 def tone(seconds: float, *hz: float, level: float = 0.2) -> Samples:
@@ -83,6 +86,7 @@ def murmur(seconds: float, pitch_hz: float) -> Samples:
     t = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
     buzz = np.sum([np.sin(2 * np.pi * pitch_hz * k * t) / k for k in (1, 2, 3, 4)], axis=0)
     sound: Samples = (0.2 * buzz * np.clip(np.sin(2 * np.pi * 2.2 * t) + 0.4, 0, 1)).astype(np.float32)
+    return sound
     return sound
 
 

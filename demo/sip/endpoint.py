@@ -67,6 +67,8 @@ class Endpoint:
             self._take_invite(message, now)
         elif cached := self._answers.get(_transaction(message)):
             self._send(*cached)
+        elif message.method == "CANCEL":
+            self._take_cancel(message, now)
         else:
             self._answer(message, self._other(message, now), now)
 
@@ -209,13 +211,11 @@ class Endpoint:
                     self.events.append(Acked(call, request.sdp))
 
     def _other(self, request: Message, now: float) -> Message:
-        """The response to anything but INVITE and ACK."""
+        """The response to anything but INVITE, ACK and CANCEL."""
         if request.method == "OPTIONS" and not request.to_tag:
             return self._described(response_to(request, 200, "OK", self._token(48)))
         if request.method == "REGISTER":
             return self._registrar.receive(request, now)
-        if request.method == "CANCEL":
-            return self._take_cancel(request, now)
         if request.method not in ALLOW.split(", "):
             return self._described(response_to(request, 405, "Method Not Allowed", self._token(48)))
         call = self._calls.get((request.call_id, request.to_tag, request.from_tag))
@@ -225,14 +225,16 @@ class Endpoint:
             self._end(call, "bye", now)
         return self._described(response_to(request, 200, "OK"))
 
-    def _take_cancel(self, request: Message, now: float) -> Message:
+    def _take_cancel(self, request: Message, now: float) -> None:
         known = self._invites.get(_transaction(request, "INVITE"))
         if known is None:
-            return response_to(request, 481, "Call/Transaction Does Not Exist", self._token(48))
+            gone = response_to(request, 481, "Call/Transaction Does Not Exist", self._token(48))
+            self._answer(request, gone, now)
+            return
         invite, call = known
+        self._answer(request, response_to(request, 200, "OK", call.local_tag), now)
         if not invite.final and invite is call.server:
             self._end(call, "cancelled", now)
-        return response_to(request, 200, "OK", call.local_tag)
 
     def _serve(self, request: Message, key: _Key, call: Call) -> ServerInvite:
         invite = ServerInvite(
