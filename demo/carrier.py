@@ -149,7 +149,8 @@ class Carrier(asyncio.DatagramProtocol):
     def _session_ended(self, session: Session, why: str) -> None:
         self._sessions.pop(session, None)
         self._owners.pop(session.call, None)
-        self._count(session.call, session.who.kind.value, why)
+        sent, received = session.packets
+        self._count(session.call, session.who.kind.value, why, f"; {sent} packets sent, {received} received")
 
     def _pass_on(self, event: Invited, binding: Binding, now: float) -> None:
         """One call at a time a phone; the phone's own clock answers it."""
@@ -175,9 +176,9 @@ class Carrier(asyncio.DatagramProtocol):
         self._owners.pop(through.phone, None)
         self._count(through.caller, "phone", why)
 
-    def _count(self, call: Call, kind: str, why: str) -> None:
+    def _count(self, call: Call, kind: str, why: str, more: str = "") -> None:
         self.outcomes[f"{kind}: {why}"] += 1
-        log.info("call %s to %s (%s) ended: %s", call.call_id, call.number, kind, why)
+        log.info("call %s to %s (%s) ended: %s%s", call.call_id, call.number, kind, why, more)
 
     # ------------------------------------------------------------------------------------------------------ clock
 

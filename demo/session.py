@@ -33,7 +33,7 @@ class Owner(Protocol):
 
 class Session:
     """A call to a subscriber, from its INVITE to its end. `open_port(now)` gives an RTP port; `ended(session, why)` is
-    called once, when nothing of it is left."""
+    called once, when nothing of it is left; `packets` are then those of audio sent and received."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Session:
         self.who = who
         self.port: RtpPort | None = None
         self.answered_at: float | None = None
+        self.packets = (0, 0)
         self._endpoint = endpoint
         self._voices = voices
         self._open_port = open_port
@@ -179,6 +180,7 @@ class Session:
         if self._timer:
             self._timer.cancel()
         if self.port:
+            self.packets = (self.port.sent, self.port.received)
             self.port.close()
             self.port = None
         self._behaviour = None

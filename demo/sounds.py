@@ -60,13 +60,13 @@ def read_wav(path: Path) -> Samples:
 def tone(seconds: float, *hz: float, level: float = 0.2) -> Samples:
     """The sum of sines of the given frequencies, each with amplitude `level`, ends rounded over 5 ms."""
     t = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
-    sound = level * np.sum([np.sin(2 * np.pi * f * t) for f in hz], axis=0)
+    sound: Samples = (level * np.sum([np.sin(2 * np.pi * f * t) for f in hz], axis=0)).astype(np.float32)
     edge = min(40, len(t) // 2)
     if edge:
-        ramp = np.linspace(0, 1, edge)
+        ramp = np.linspace(0, 1, edge, dtype=np.float32)
         sound[:edge] *= ramp
         sound[-edge:] *= ramp[::-1]
-    return sound.astype(np.float32)
+    return sound
 
 
 def silence(seconds: float) -> Samples:
