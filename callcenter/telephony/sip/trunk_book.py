@@ -1,16 +1,19 @@
-"""The trunks as the SIP side needs them: which one an address belongs to, where one is reached, and its health."""
+"""The trunks as the SIP side needs them: which one an address belongs to, where one is reached, and its agent."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from callcenter.clock import monotonic_s
 from callcenter.telephony.ports import Transport, TrunkSpec
 from callcenter.telephony.sip.calls import Line
 from callcenter.telephony.sip.transactions import Address, is_ipv4
+from callcenter.telephony.sip.trunk_agent import TrunkAgent
 
 log = logging.getLogger(__name__)
 
@@ -18,19 +21,36 @@ LOOK_UP_EVERY_S = 60.0
 
 
 class TrunkBook:
-    """Trunks by id; names are looked up in the background and kept fresh."""
+    """Trunks by id, each with its agent. Host names are looked up in the background and kept fresh."""
 
-    def __init__(self, line: Line, options_timeout_s: float) -> None:
+    def __init__(self, line: Line, patience_s: float) -> None:
         self._line = line
-        self._options_timeout_s = options_timeout_s
+        self._patience_s = patience_s
         self._specs: dict[int, TrunkSpec] = {}
-        self._ips: dict[str, tuple[str, ...]] = {}
+        self._agents: dict[int, TrunkAgent] = {}
+        self._ips: dict[str, tuple[float, tuple[str, ...]]] = {}  # name → (when, addresses)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._spawn(self._refresh_names())
 
     def set(self, trunks: Mapping[int, TrunkSpec]) -> None:
+        """The trunks from now on. One that did not change keeps its registration."""
+        for trunk_id, agent in list(self._agents.items()):
+            if trunks.get(trunk_id) != agent.spec:
+                del self._agents[trunk_id]
+                self._spawn(agent.stop())
         self._specs = dict(trunks)
+        for trunk_id, spec in self._specs.items():
+            if trunk_id not in self._agents:
+                agent = TrunkAgent(self._line, spec, self.reach, self._patience_s, self.unusable(spec))
+                self._agents[trunk_id] = agent
+            host = _next_hop(spec)[0]
+            if not is_ipv4(host) and host not in self._ips:
+                self._spawn(self._look_up(host))
 
     async def stop(self) -> None:
+        """End the agents; registrations are withdrawn."""
+        agents, self._agents = list(self._agents.values()), {}
+        await asyncio.gather(*(agent.stop() for agent in agents))
         for task in self._tasks:
             task.cancel()
 
@@ -47,20 +67,29 @@ class TrunkBook:
             return f"the trunk wants {spec.transport.upper()}, which needs an outbound proxy; set one or choose UDP"
         return ""
 
+    # ----------------------------------------------------------------------------------------------------- addresses
+
     def when_known(self, spec: TrunkSpec, then: Callable[[Address | None], None]) -> None:
         """Call `then` with the address to send to, at once or after a look-up; with None if there is none."""
-        host, port = spec.outbound_proxy or (spec.host, spec.port)
+        host, port = _next_hop(spec)
         if is_ipv4(host):
             then((host, port))
         elif host in self._ips:
-            then((self._ips[host][0], port))
+            then((self._ips[host][1][0], port))
         else:
-            self._spawn(self._look_up_then(host, port, then))
+            self._spawn(self._then(spec, then))
 
-    async def _look_up_then(self, host: str, port: int, then: Callable[[Address | None], None]) -> None:
-        await self._look_up(host)
-        found = self._ips.get(host)
-        then((found[0], port) if found else None)
+    async def _then(self, spec: TrunkSpec, then: Callable[[Address | None], None]) -> None:
+        then(await self.reach(spec))
+
+    async def reach(self, spec: TrunkSpec) -> Address | None:
+        """The address that requests to this trunk go to, or None if its name is unknown."""
+        host, port = _next_hop(spec)
+        if is_ipv4(host):
+            return host, port
+        if host not in self._ips:
+            await self._look_up(host)
+        return (self._ips[host][1][0], port) if host in self._ips else None
 
     async def _look_up(self, host: str) -> None:
         try:
@@ -68,21 +97,38 @@ class TrunkBook:
         except (OSError, UnicodeError) as error:
             log.warning("trunk host %r is unknown: %s", host, error)
             return
-        self._ips[host] = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if found:
+            self._ips[host] = (monotonic_s(), tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
 
-    def _spawn(self, work: Any) -> None:
+    async def _refresh_names(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_UP_EVERY_S)
+            for host in {_next_hop(spec)[0] for spec in self._specs.values()}:
+                if not is_ipv4(host):
+                    await self._look_up(host)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._line.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    # -------------------------------------------------------------------------------------------------------- inbound
+
     def trunk_of(self, req: Any) -> tuple[int, TrunkSpec] | None:
-        """The trunk that sent `req`: by address and port, else by address alone."""
+        """The trunk that sent `req`, or None. By address and port, else by address alone. Of several trunks behind one
+        proxy it is the one whose host stands in the second Via or in the From."""
         host, port = req.getSource()
-        by_host: tuple[int, TrunkSpec] | None = None
-        for trunk_id, spec in self._specs.items():
-            target, target_port = spec.outbound_proxy or (spec.host, spec.port)
-            if host == target or host in self._ips.get(target, ()):
-                if port == target_port:
-                    return trunk_id, spec
-                by_host = by_host or (trunk_id, spec)
-        return by_host
+        known = [(i, s) for i, s in self._specs.items() if self._is_at(_next_hop(s)[0], host)]
+        found = [(i, s) for i, s in known if _next_hop(s)[1] == port] or known
+        if len(found) > 1 and found[0][1].outbound_proxy is not None:
+            names = {str(req.getHFBody("from").getUrl().host)}
+            names |= set(re.findall(r"[\w.-]+", " ".join(str(via) for via in req.getHFBodys("via")[1:])))
+            found = [(i, s) for i, s in found if {s.host, s.from_domain} & names]
+        return found[0] if found else None
+
+    def _is_at(self, host: str, address: str) -> bool:
+        return host == address or (host in self._ips and address in self._ips[host][1])
+
+
+def _next_hop(spec: TrunkSpec) -> Address:
+    return spec.outbound_proxy or (spec.host, spec.port)
