@@ -163,7 +163,7 @@ def start(
     """A request of the calling side that opens a dialog, or is outside of any."""
     lines = [
         f"{method} sip:{to}@[remote_ip]:[remote_port] SIP/2.0",
-        "Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]",
+        f"Via: SIP/2.0/UDP [local_ip]:[local_port];branch=z9hG4bK[pid]-[call_number]-{cseq}",
         "Max-Forwards: 70",
         f"From: {name}<sip:{caller}@[local_ip]:[local_port]>;tag=[pid]F[call_number]",
         f"To: <sip:{to}@[remote_ip]:[remote_port]>",
@@ -186,7 +186,7 @@ def follow(
     tagged: bool = True,
 ) -> str:
     """A further request of the calling side: ACK, BYE, CANCEL (`same_branch`, not `tagged`) …"""
-    branch = "[branch-2]" if same_branch else "[branch]"
+    branch = f"z9hG4bK[pid]-[call_number]-{cseq}" if same_branch else "[branch]"
     peer = "[peer_tag_param]" if tagged else ""
     uri = "[next_url]" if tagged else f"sip:{to}@[remote_ip]:[remote_port]"
     lines = [

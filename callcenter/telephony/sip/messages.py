@@ -7,6 +7,7 @@ from typing import Any
 from sippy.MsgBody import MsgBody
 from sippy.SipHeader import SipHeader
 
+from callcenter.telephony.sip.dialog import uri_of
 from callcenter.telephony.sip.transactions import PRODUCT
 
 
@@ -31,13 +32,13 @@ def contact_of(message: Any) -> str | None:
     """The URI in the Contact of `message`, or None without one."""
     for body in message.getHFBodys("contact"):
         if not body.asterisk:
-            return str(body.getUrl())
+            return uri_of(body.body)  # as it was written: printed by Sippy it may lose parameters it does not know
     return None
 
 
 def routes_of(message: Any) -> tuple[str, ...]:
     """The Record-Route bodies of `message`, in its order."""
-    return tuple(str(body) for body in message.getHFBodys("record-route"))
+    return tuple(str(body.body).strip() for body in message.getHFBodys("record-route"))
 
 
 def response(

@@ -204,13 +204,13 @@ class TrunkAgent:
 
 
 def _granted(resp: Any, contact: str, wished_s: int) -> int:
-    """The seconds that the registrar granted to our `contact`."""
-    ours = contact.strip("<>")
-    for body in resp.getHFBodys("contact"):
-        if not body.asterisk and str(body.getUrl()).startswith(ours):
-            value = body.getUri().getParam("expires")
-            if value is not None and value.isdigit():
-                return int(value)
+    """The seconds that the registrar granted to our `contact`. A single binding is ours even if a proxy rewrote it."""
+    bindings = [body for body in resp.getHFBodys("contact") if not body.asterisk]
+    ours = [body for body in bindings if str(body.getUrl()).split(";")[0] == contact.strip("<>")]
+    for body in ours or (bindings if len(bindings) == 1 else []):
+        value = body.getUri().getParam("expires")
+        if value is not None and value.isdigit():
+            return int(value)
     for body in resp.getHFBodys("expires"):
         return int(body.getNum())
     return wished_s
