@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def test_two_parties_hear_each_other_and_are_recorded_on_their_own_channels(tmp_
             assert customer.hears(1000, start) > 6000 and customer.hears(440, start) < 300
             assert agent.hears(440, start) > 6000 and agent.hears(1000, start) < 300
             sequences = [p.sequence for p in customer.since(start)]
-            assert all((b - a) & 0xFFFF == 1 for a, b in zip(sequences, sequences[1:], strict=False))
+            assert all((b - a) & 0xFFFF == 1 for a, b in itertools.pairwise(sequences))
             assert len({p.ssrc for p in customer.since(0)}) == 1
             left, _right = read_recording(path)  # while it grows
             assert len(left) > 8000 * 0.4
