@@ -16,7 +16,7 @@ from demo.phones import Phones
 from demo.rtp import TICK_S, RtpPool
 from demo.session import Owner, Session, Through
 from demo.settings import PHONE_PORTS, Settings
-from demo.sip.call import Call, Invited
+from demo.sip.call import Call, Event, Invited
 from demo.sip.endpoint import Endpoint
 from demo.sip.message import Address
 from demo.sip.registrar import Binding, Registrar
@@ -106,14 +106,10 @@ class Carrier(asyncio.DatagramProtocol):
             while self._endpoint.outbox or self._endpoint.events:
                 outbox, self._endpoint.outbox = self._endpoint.outbox, []
                 for datagram, to in outbox:
-                    if self._transport and not self._transport.is_closing():
-                        self._transport.sendto(datagram, to)
+                    self._send(datagram, to)
                 events, self._endpoint.events = self._endpoint.events, []
                 for event in events:
-                    if isinstance(event, Invited):
-                        self._invited(event, loop.time())
-                    elif owner := self._owners.get(event.call):
-                        owner.take(event, loop.time())
+                    self._act(event, loop.time())
         finally:
             self._settling = False
         if self._timer:
@@ -121,8 +117,28 @@ class Carrier(asyncio.DatagramProtocol):
         due = self._endpoint.next_timer()
         self._timer = loop.call_at(due, self._run_timers) if due is not None else None
 
+    def _send(self, datagram: bytes, to: Address) -> None:
+        if self._transport and not self._transport.is_closing():
+            try:
+                self._transport.sendto(datagram, to)
+            except OSError as error:
+                log.warning("nothing can be sent to %s:%d: %s", *to, error)
+
+    def _act(self, event: Event, now: float) -> None:
+        try:
+            if isinstance(event, Invited):
+                self._invited(event, now)
+            elif owner := self._owners.get(event.call):
+                owner.take(event, now)
+        except Exception:
+            log.exception("call %s could not go on", event.call.call_id)
+            self._endpoint.hang_up(event.call, now)
+
     def _run_timers(self) -> None:
-        self._endpoint.run_timers(asyncio.get_running_loop().time())
+        try:
+            self._endpoint.run_timers(asyncio.get_running_loop().time())
+        except Exception:
+            log.exception("a SIP timer failed")
         self._settle()
 
     # ------------------------------------------------------------------------------------------------------ calls

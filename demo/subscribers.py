@@ -99,7 +99,8 @@ def subscriber(number: str, pace: Pace = NORMAL) -> Subscriber:
 
 
 def phone_numbers(n: int) -> list[str]:
-    """E.164 numbers of the demo's softphones (pyVoIP), `n` ≤ 10. Without a registered phone they act as a person."""
+    """E.164 numbers of the demo's softphones (pyVoIP), `n` ≤ 10. While no phone is registered they act like
+    any other number."""
     if not 0 <= n <= 10:
         raise ValueError(f"0 … 10 phones, not {n}")
     return [f"{PREFIX}{9001 + i}" for i in range(n)]

@@ -9,35 +9,24 @@ shell's own `reject` or `hang_up` no event follows for it.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
-from demo.sip.call import Acked, Answered, Call, Ended, Event, Failed, Invited, Progressed, Reoffered, State
+from demo.sip.call import Acked, Call, Ended, Invited, Reoffered, State
+from demo.sip.caller import ALLOW, COOKIE, Caller, Key
 from demo.sip.message import Address, BadMessage, Message, parse, reply_address, response_to, uri_of, user_of
 from demo.sip.registrar import Registrar
-from demo.sip.transactions import GIVE_UP_S, Client, ServerInvite, Timers
-
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER"
-AGENT = "Demo Carrier"
-_COOKIE = "z9hG4bK"
-_Key = tuple[str, ...]
+from demo.sip.transactions import GIVE_UP_S, ServerInvite
 
 
-class Endpoint:
+class Endpoint(Caller):
     """One UDP address `local` (host, port) with all its calls."""
 
     def __init__(self, local: Address, registrar: Registrar, rng: random.Random) -> None:
-        self.outbox: list[tuple[bytes, Address]] = []
-        self.events: list[Event] = []
-        self._local = local
+        super().__init__(local, rng)
         self._registrar = registrar
-        self._rng = rng
-        self._timers = Timers()
-        self._invites: dict[_Key, tuple[ServerInvite, Call]] = {}
-        self._merged: set[_Key] = set()
-        self._refused: dict[_Key, ServerInvite] = {}
-        self._answers: dict[_Key, tuple[bytes, Address]] = {}
-        self._clients: dict[_Key, Client] = {}
-        self._calls: dict[_Key, Call] = {}
+        self._invites: dict[Key, tuple[ServerInvite, Call]] = {}
+        self._merged: set[Key] = set()
+        self._refused: dict[Key, ServerInvite] = {}
+        self._answers: dict[Key, tuple[bytes, Address]] = {}
 
     # ------------------------------------------------------------------------------------------------ the shell's side
 
@@ -104,34 +93,6 @@ class Endpoint:
 
     # -------------------------------------------------------------------------------------------- commands, both sides
 
-    def invite(self, uri: str, to: Address, sender: str, sdp: str, now: float) -> Call:
-        """Call `uri` at `to` (a registered contact) in the name of number `sender`."""
-        host, port = self._local
-        tag = self._token(48)
-        call = Call(
-            number=user_of(uri),
-            call_id=self._token(96),
-            local=f"<sip:{sender}@{host}:{port}>;tag={tag}",
-            remote=f"<{uri}>",
-            local_tag=tag,
-            remote_tag="",
-            target=uri,
-            peer=to,
-            local_cseq=1,
-        )
-        request = call.request("INVITE", self._via(), 1)
-        request.headers.append(("contact", self._contact()))
-        request.headers.append(("allow", ALLOW))
-        request = self._with_sdp(request, sdp)
-        call.client = self._start(
-            request,
-            to,
-            now,
-            lambda response, at: self._take_answer(call, response, at),
-            lambda at: self._fail(call, 408, "Request Timeout"),
-        )
-        return call
-
     def hang_up(self, call: Call, now: float) -> None:
         """End the call, however far it is: BYE, CANCEL, or 480."""
         if call.state is State.CONFIRMED:
@@ -180,7 +141,7 @@ class Endpoint:
             call.server.respond(response_to(request, 100, "Trying"), now)
             self.events.append(Invited(call, request.sdp))
 
-    def _take_reinvite(self, request: Message, key: _Key, now: float) -> None:
+    def _take_reinvite(self, request: Message, key: Key, now: float) -> None:
         call = self._calls.get((request.call_id, request.to_tag, request.from_tag))
         if call is None or call.state not in (State.ANSWERED, State.CONFIRMED):
             self._refuse(request, key, 481, "Call/Transaction Does Not Exist", now)
@@ -236,7 +197,7 @@ class Endpoint:
         if not invite.final and invite is call.server:
             self._end(call, "cancelled", now)
 
-    def _serve(self, request: Message, key: _Key, call: Call) -> ServerInvite:
+    def _serve(self, request: Message, key: Key, call: Call) -> ServerInvite:
         invite = ServerInvite(
             request,
             self._send,
@@ -248,13 +209,11 @@ class Endpoint:
         self._merged.add(_origin(request))
         return invite
 
-    def _drop_invite(self, key: _Key) -> None:
+    def _drop_invite(self, key: Key) -> None:
         invite, _ = self._invites.pop(key)
         self._merged.discard(_origin(invite.request))
 
-    def _refuse(
-        self, request: Message, key: _Key, status: int, reason: str, now: float, *more: tuple[str, str]
-    ) -> None:
+    def _refuse(self, request: Message, key: Key, status: int, reason: str, now: float, *more: tuple[str, str]) -> None:
         """Refuse an INVITE that makes no call."""
         response = response_to(request, status, reason, self._token(48))
         response.headers.extend(more)
@@ -264,7 +223,7 @@ class Endpoint:
         self._refused[key] = invite
         invite.respond(response, now)
 
-    def _drop_refused(self, key: _Key) -> None:
+    def _drop_refused(self, key: Key) -> None:
         self._refused.pop(key, None)
 
     def _answer(self, request: Message, response: Message, now: float) -> None:
@@ -274,7 +233,7 @@ class Endpoint:
         self._timers.at(now + GIVE_UP_S, lambda _: self._drop_answer(key))
         self._send(*cached)
 
-    def _drop_answer(self, key: _Key) -> None:
+    def _drop_answer(self, key: Key) -> None:
         self._answers.pop(key, None)
 
     def _respond(self, call: Call, status: int, reason: str, now: float, sdp: str = "") -> None:
@@ -282,69 +241,6 @@ class Endpoint:
             response = self._described(response_to(call.server.request, status, reason, call.local_tag))
             response.headers.append(("contact", self._contact()))
             call.server.respond(self._with_sdp(response, sdp), now)
-
-    # ------------------------------------------------------------------------------------------------ requests of ours
-
-    def _start(
-        self,
-        request: Message,
-        to: Address,
-        now: float,
-        on_response: Callable[[Message, float], None],
-        on_lost: Callable[[float], None],
-    ) -> Client:
-        key = (request.branch, request.method)
-        client = Client(request, to, self._send, self._timers, on_response, on_lost, lambda: self._drop_client(key))
-        self._clients[key] = client
-        client.start(now)
-        return client
-
-    def _drop_client(self, key: _Key) -> None:
-        self._clients.pop(key, None)
-
-    def _take_answer(self, call: Call, response: Message, now: float) -> None:
-        """A response to our INVITE. One that is answered after our CANCEL is acknowledged and hung up."""
-        if response.status < 200:
-            if call.state is State.LEAVING:
-                self._cancel(call, now)
-            elif call.state is State.EARLY and response.status > 100:
-                self.events.append(Progressed(call, response.status, response.sdp))
-        elif response.status >= 300:
-            self._fail(call, response.status, response.reason)
-        elif call.ack:
-            self._send(call.ack, call.next_hop())
-        else:
-            call.remote, call.remote_tag = response.get("to"), response.to_tag
-            call.target = uri_of(response.get("contact")) or call.target
-            call.routes = response.all("record-route")[::-1]
-            self._calls[call.key] = call
-            call.ack = call.request("ACK", self._via(), call.local_cseq).encode()
-            self._send(call.ack, call.next_hop())
-            wanted = call.state is State.EARLY
-            call.state = State.CONFIRMED
-            if wanted:
-                self.events.append(Answered(call, response.sdp))
-            else:
-                self._bye(call, now)
-
-    def _cancel(self, call: Call, now: float) -> None:
-        """CANCEL, once a provisional response has come (9.1): same branch as the INVITE."""
-        if call.client is None or call.cancel_sent:
-            return
-        call.cancel_sent = True
-        invite = call.client.request
-        cancel = Message(method="CANCEL", uri=invite.uri)
-        kept = ("via", "from", "to", "call-id", "max-forwards", "route")
-        cancel.headers = [(k, v) for k, v in invite.headers if k in kept]
-        cancel.headers.append(("cseq", f"{invite.cseq} CANCEL"))
-        self._start(cancel, call.client.to, now, lambda *_: None, lambda _: None)
-        call.client.limit(now + GIVE_UP_S)
-
-    def _bye(self, call: Call, now: float) -> None:
-        call.state = State.LEAVING
-        call.local_cseq += 1
-        bye = self._described(call.request("BYE", self._via(), call.local_cseq))
-        self._start(bye, call.next_hop(), now, lambda *_: self._forget(call), lambda _: self._forget(call))
 
     # ------------------------------------------------------------------------------------------------------ both sides
 
@@ -373,50 +269,16 @@ class Endpoint:
             if not told:
                 self.events.append(Ended(call, "lost"))
 
-    def _fail(self, call: Call, status: int, reason: str) -> None:
-        told = call.state is not State.EARLY
-        self._forget(call)
-        if not told:
-            self.events.append(Failed(call, status, reason))
 
-    def _forget(self, call: Call) -> None:
-        call.state = State.ENDED
-        self._calls.pop(call.key, None)
-
-    def _send(self, datagram: bytes, to: Address) -> None:
-        self.outbox.append((datagram, to))
-
-    def _token(self, bits: int) -> str:
-        return f"{self._rng.getrandbits(bits):0{bits // 4}x}"
-
-    def _via(self) -> str:
-        return f"SIP/2.0/UDP {self._local[0]}:{self._local[1]};branch={_COOKIE}{self._token(64)};rport"
-
-    def _contact(self) -> str:
-        return f"<sip:carrier@{self._local[0]}:{self._local[1]}>"
-
-    @staticmethod
-    def _described(message: Message) -> Message:
-        message.headers += [("allow", ALLOW), ("user-agent" if message.method else "server", AGENT)]
-        return message
-
-    @staticmethod
-    def _with_sdp(message: Message, sdp: str) -> Message:
-        if sdp:
-            message.headers.append(("content-type", "application/sdp"))
-            message.body = sdp.encode()
-        return message
-
-
-def _transaction(message: Message, method: str = "") -> _Key:
+def _transaction(message: Message, method: str = "") -> Key:
     """What identifies the transaction a request belongs to (17.2.3); an ACK belongs to its INVITE's."""
     method = method or ("INVITE" if message.method == "ACK" else message.method)
     via = message.get("via").split(";")[0]
-    if message.branch.startswith(_COOKIE):
+    if message.branch.startswith(COOKIE):
         return message.branch, via, method
     return message.call_id, message.from_tag, str(message.cseq), via, method
 
 
-def _origin(request: Message) -> _Key:
+def _origin(request: Message) -> Key:
     """The same for every copy of an INVITE that reached us on different ways (8.2.2.2)."""
     return request.call_id, request.from_tag, str(request.cseq)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ def read(text: str) -> Audio:
         raise BadSdp("the audio stream is refused or not RTP/AVP")
     connection = [v for k, v in [*stream, *session] if k == "c"]
     where = re.fullmatch(r"IN IP4 (\d{1,3}(?:\.\d{1,3}){3})(?:/\d+)?", connection[0], re.ASCII) if connection else None
-    if not where:
+    if not where or not _is_ipv4(where[1]):
         raise BadSdp("no IPv4 address")
     offered = [int(t) for t in media[2].split()]
     codec = next((t for t in offered if t in _NAMES), None)
@@ -72,3 +73,11 @@ def read(text: str) -> Audio:
     dtmf = next((t for t in offered if names.get(str(t), "").lower().startswith("telephone-event/8000")), None)
     direction = next((v for k, v in [*stream, *session] if k == "a" and v in _MIRROR), "sendrecv")
     return Audio((where[1], int(media[1])), codec, dtmf, "inactive" if where[1] == "0.0.0.0" else direction)
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True

@@ -103,12 +103,23 @@ class CarrierProcess:
 
 def talk(hold_ms: int) -> str:
     """The call is answered, held for `hold_ms`, and hung up by the caller."""
-    return scenario(*_answered(), pause(hold_ms), follow("BYE", to=FIELD, cseq=2), recv(200))
+    return scenario(*answered(), pause(hold_ms), follow("BYE", to=FIELD, cseq=2), recv(200))
+
+
+def held(talk_ms: int, hold_ms: int, again_ms: int) -> str:
+    """The call is answered, put on hold by a re-INVITE, taken back by another, and hung up."""
+    steps = [*answered(), pause(talk_ms)]
+    for cseq, direction, ms in ((2, "sendonly", hold_ms), (3, "sendrecv", again_ms)):
+        body = sdp(direction=direction).replace("m=audio 18000", "m=audio [rtp_port]")
+        contact = "Contact: <sip:4000@[local_ip]:[local_port]>"
+        steps += [follow("INVITE", to=FIELD, cseq=cseq, body=body, headers=contact), recv(200, save=True)]
+        steps += [follow("ACK", to=FIELD, cseq=cseq), pause(ms)]
+    return scenario(*steps, follow("BYE", to=FIELD, cseq=4), recv(200))
 
 
 def left(within_ms: int) -> str:
     """The call is answered, and hung up by the subscriber `within_ms`."""
-    return scenario(*_answered(), recv("BYE", timeout_ms=within_ms), send_reply(200))
+    return scenario(*answered(), recv("BYE", timeout_ms=within_ms), send_reply(200))
 
 
 def refused(status: int) -> str:
@@ -116,19 +127,20 @@ def refused(status: int) -> str:
     return scenario(*_dialed(), recv(status), _ACK_OF_REFUSAL)
 
 
-def cancelled(after_ms: int) -> str:
+def cancelled(after_ms: int, *, ringing: int = 180) -> str:
     """The call rings for `after_ms`, is cancelled, and ends with 487."""
     cancel = follow("CANCEL", to=FIELD, same_branch=True, tagged=False).replace(
         "branch=[branch-2]", "branch=[branch-4]"
     )
-    return scenario(_INVITE, recv(100), recv(180), pause(after_ms), cancel, recv(200), recv(487), _ACK_OF_REFUSAL)
+    return scenario(_INVITE, recv(100), recv(ringing), pause(after_ms), cancel, recv(200), recv(487), _ACK_OF_REFUSAL)
 
 
 def _dialed() -> list[str]:
     return [_INVITE, recv(100, optional=True), recv(180, optional=True), recv(183, optional=True)]
 
 
-def _answered() -> list[str]:
+def answered() -> list[str]:
+    """The steps up to the ACK of the answer."""
     return [*_dialed(), recv(200, save=True), follow("ACK", to=FIELD)]
 
 
