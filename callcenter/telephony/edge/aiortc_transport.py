@@ -31,6 +31,7 @@ from aiortc import (
 from callcenter.telephony.edge.sdp import LocalCandidate
 
 log = logging.getLogger(__name__)
+MAX_WAITING = 64  # DTLS datagrams not yet read; more come only from somebody who means harm
 
 
 def check_private_names() -> None:
@@ -163,8 +164,10 @@ class BrowserTransport:
         self._check_incoming(message, addr, protocol)
 
     def _data_received(self, data: bytes, component: int) -> None:
-        if self._unprotect is None or not 127 < data[0] < 192 or len(data) < 8:
-            if data:
+        if len(data) < 8:
+            return
+        if self._unprotect is None or not 127 < data[0] < 192:
+            if 19 < data[0] < 64 and self._connection._queue.qsize() < MAX_WAITING:
                 self._queue_data(data, component)
             return
         try:

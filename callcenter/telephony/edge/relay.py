@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from callcenter.clock import wall_s
 from callcenter.errors import Unavailable
 from callcenter.telephony.edge.aiortc_transport import BrowserTransport
+from callcenter.telephony.edge.liveness import GIVE_UP_S, STATS_EVERY_S, next_state
 from callcenter.telephony.edge.reports import INTERVAL_S, Reports
 from callcenter.telephony.edge.rtp import Stream
 from callcenter.telephony.edge.sdp import BrowserOffer, LocalSide, answer_setup, build_answer, parse_offer
@@ -26,21 +27,6 @@ from callcenter.telephony.ports import EdgeEvent, EdgeState, MediaAddress
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
-QUIET_S = 3.0  # nothing from the browser for so long: interrupted (it sends 50 packets a second, muted too)
-GIVE_UP_S = 30.0  # not connected for so long: closed
-STATS_EVERY_S = 5.0
-
-
-def next_state(state: EdgeState, quiet_s: float, in_state_s: float, usable: bool) -> EdgeState:
-    """The state by the clock. `quiet_s` since the browser was last heard, `in_state_s` since the state began,
-    `usable` whether the connection can carry audio at all."""
-    if state is EdgeState.CONNECTED and quiet_s > QUIET_S:
-        return EdgeState.INTERRUPTED
-    if state is EdgeState.INTERRUPTED and usable and quiet_s < QUIET_S:
-        return EdgeState.CONNECTED
-    if state in (EdgeState.CONNECTING, EdgeState.INTERRUPTED) and in_state_s > GIVE_UP_S:
-        return EdgeState.CLOSED
-    return state
 
 
 def source_ip(target: MediaAddress) -> str:
@@ -123,7 +109,7 @@ class Session:
             offer.ice_ufrag, offer.ice_pwd, offer.fingerprints, dtls_server=answer_setup(offer) == "passive"
         )
         self._enter(EdgeState.CONNECTING, "")
-        local = LocalSide(ufrag, pwd, fingerprints, candidates, connection.stream.ssrc, self.cname)
+        local = LocalSide(ufrag, pwd, fingerprints, candidates, answer_setup(offer), connection.stream.ssrc, self.cname)
         return build_answer(offer, local)
 
     async def _bind(self, target: MediaAddress) -> None:

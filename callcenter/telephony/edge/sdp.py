@@ -57,14 +57,16 @@ class LocalCandidate:
 
 @dataclass(frozen=True)
 class LocalSide:
-    """The edge's side of an answer. `ssrc` is the one under which the browser will receive audio."""
+    """The edge's side of an answer. `ssrc` is the one under which the browser will receive audio, None if it is not
+    known beforehand; `setup` is active (we begin the DTLS handshake) or passive."""
 
     ice_ufrag: str
     ice_pwd: str
     fingerprints: tuple[tuple[str, str], ...]
     candidates: tuple[LocalCandidate, ...]
-    ssrc: int
-    cname: str
+    setup: str
+    ssrc: int | None = None
+    cname: str = ""
 
 
 def _refuse(problem: str) -> InvalidInput:
@@ -147,7 +149,7 @@ def build_answer(offer: BrowserOffer, local: LocalSide) -> str:
     """The answer to `offer`: PCMU only, no header extensions, other media lines refused (port 0)."""
     own = offer.lines[offer.audio]
     first = local.candidates[0]
-    out = ["v=0", f"o=- {local.ssrc} 2 IN {_family(first.ip)}", "s=-", "t=0 0"]
+    out = ["v=0", f"o=- {first.port} 2 IN {_family(first.ip)}", "s=-", "t=0 0"]
     if own.mid:
         out.append(f"a=group:BUNDLE {own.mid}")
     out.append("a=msid-semantic:WMS *")
@@ -165,13 +167,45 @@ def build_answer(offer: BrowserOffer, local: LocalSide) -> str:
             f"a={_REVERSED[offer.direction]}",
         ]
         out += [f"a=mid:{line.mid}"] if line.mid else []
-        out += ["a=rtcp-mux", "a=msid:call audio", f"a=ssrc:{local.ssrc} cname:{local.cname}"]
+        out += ["a=rtcp-mux", "a=msid:call audio"]
+        out += [f"a=ssrc:{local.ssrc} cname:{local.cname}"] if local.ssrc is not None else []
         out += [f"a=ice-ufrag:{local.ice_ufrag}", f"a=ice-pwd:{local.ice_pwd}"]
         out += [f"a=candidate:{c.foundation} 1 udp {c.priority} {c.ip} {c.port} typ host" for c in local.candidates]
         out.append("a=end-of-candidates")
         out += [f"a=fingerprint:{algorithm} {digest}" for algorithm, digest in local.fingerprints]
-        out.append(f"a=setup:{answer_setup(offer)}")
+        out.append(f"a=setup:{local.setup}")
     return "\r\n".join(out) + "\r\n"
+
+
+def parse_local_side(sdp: str) -> LocalSide:
+    """The edge's side out of a description that a gateway such as rtpengine wrote. Raises InvalidInput if it is not
+    one of DTLS-SRTP with host candidates."""
+    own = parse_offer(sdp)
+    candidates = []
+    for line in sdp.splitlines():
+        part = line.strip().removeprefix("a=candidate:").split()
+        if line.startswith("a=candidate:") and len(part) >= 8 and part[1] == "1" and part[2].lower() == "udp":
+            candidates.append(LocalCandidate(part[0], int(part[3]), part[4], int(part[5])))
+    if not candidates:
+        raise _refuse("the gateway named no address for ICE")
+    return LocalSide(own.ice_ufrag, own.ice_pwd, own.fingerprints, tuple(candidates), own.setup)
+
+
+def plain_description(ip: str, port: int) -> str:
+    """A description of plain PCMU RTP at `ip`, `port`: what stands for the media process."""
+    return (
+        f"v=0\r\no=- {port} 1 IN {_family(ip)}\r\ns=-\r\nc=IN {_family(ip)}\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP {PCMU_PAYLOAD_TYPE}\r\na=rtpmap:{PCMU_PAYLOAD_TYPE} PCMU/8000\r\na=sendrecv\r\n"
+    )
+
+
+def plain_address(sdp: str) -> tuple[str, int]:
+    """(ip, port) of the first audio in a plain description. Raises InvalidInput if there is none."""
+    ip = re.search(r"^c=IN IP[46] (\S+)", sdp, re.MULTILINE)
+    port = re.search(r"^m=audio (\d+) ", sdp, re.MULTILINE)
+    if ip is None or port is None or int(port[1]) == 0:
+        raise _refuse("the gateway named no address for plain RTP")
+    return ip[1], int(port[1])
 
 
 def _family(ip: str) -> str:

@@ -225,9 +225,10 @@ Answer = Callable[[str], Awaitable[str]]
 class PhonePage:
     """A page with the softphone; `answer` takes each offer (raise to refuse it)."""
 
-    def __init__(self, page: Page, modules: dict[str, str], answer: Answer) -> None:
+    answer: Answer
+
+    def __init__(self, page: Page, modules: dict[str, str]) -> None:
         self.page = page
-        self.answer = answer
         self.offers: list[str] = []
         self._modules = modules
 
@@ -260,6 +261,10 @@ class PhonePage:
 
     async def start(self) -> None:
         await self.page.evaluate("phone.start()")
+
+    async def reload(self) -> None:
+        await self.page.reload()
+        await self.page.wait_for_function("window.loaded === true")
 
     async def state(self) -> str:
         return str(await self.page.evaluate("phone.state"))

@@ -1,36 +1,275 @@
-"""A real browser through the edge to a plain RTP peer, and back."""
+"""A real browser with the real softphone, through either edge, to a plain RTP peer and back."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import statistics
+import time
+from itertools import pairwise
 from typing import Any
 
+import pytest
 from playwright.async_api import Browser
 
-from callcenter.telephony.edge.client import AiortcEdge
-from callcenter.telephony.ports import EdgeEvent, MediaAddress
-from tests.telephony.edge.conftest import EdgeProcess, Run, page_of
-from tests.telephony.edge.peers import PhonePage, both_ways, media_peer
+from callcenter.telephony.ports import EdgeState
+from tests.telephony.edge.conftest import Gateway, OwnEdge, Run, desk
+from tests.telephony.edge.peers import both_ways, until
+
+pytestmark = [pytest.mark.browser]
+Modules = dict[str, str]
 
 
+@pytest.mark.promise("A1")
 def test_agent_and_media_process_hear_each_other(
-    run: Run[Any], browser: Browser, softphone_modules: dict[str, str], edge_process: EdgeProcess
+    run: Run[Any], browser: Browser, softphone_modules: Modules, gateway: Gateway
 ) -> None:
     async def scenario() -> None:
-        events: list[EdgeEvent] = []
-        edge = AiortcEdge(edge_process.socket)
-        await edge.start(events.append)
-        async with media_peer() as peer, page_of(browser) as tab:
+        async with desk(gateway, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            assert all(p[0] == 0x80 and p[1] & 0x7F == 0 and len(p) == 172 for _, p in d.peer.received)
+            assert "opus" not in d.page.offers[0].lower()
+            assert await d.page.state() == "ready"
 
-            async def answer(offer: str) -> str:
-                sdp, address = await edge.open("agent-1", offer, MediaAddress("127.0.0.1", peer.port))
-                peer.remote = (address.ip, address.port)
-                return sdp
+            async def told() -> bool:
+                return d.states() == [EdgeState.CONNECTING, EdgeState.CONNECTED]
 
-            page = PhonePage(tab, softphone_modules, answer)
-            await page.open()
-            await page.start()
-            print("both ways after", await both_ways(page, peer))
-            print(events, await page.events("state"))
-        await edge.stop()
+            await until(told, 2, f"events were {d.events}")
 
     run(scenario())
+
+
+@pytest.mark.promise("A1")
+def test_reloaded_page_is_heard_again_on_the_same_address_within_three_seconds(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, gateway: Gateway
+) -> None:
+    async def scenario() -> None:
+        async with desk(gateway, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            start = time.monotonic()
+            await d.page.reload()
+            d.peer.received.clear()
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            assert time.monotonic() - start < 3.0
+            assert len(d.addresses) == 2
+            assert d.addresses[0] == d.addresses[1]
+            assert EdgeState.CLOSED not in d.states()
+
+    run(scenario())
+
+
+def test_media_process_sees_one_unbroken_stream_across_a_reload(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, own_edge: OwnEdge
+) -> None:
+    async def scenario() -> None:
+        async with desk(own_edge, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            await d.page.reload()
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            packets = [p for _, p in d.peer.received]
+            assert {p[8:12] for p in packets} == {packets[0][8:12]}
+            numbers = [int.from_bytes(p[2:4], "big") for p in packets]
+            steps = {(b - a) & 0xFFFF for a, b in pairwise(numbers)}
+            assert steps == {1}
+
+    run(scenario())
+
+
+@pytest.mark.promise("A1")
+def test_phone_comes_back_by_itself_after_the_edge_was_killed(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, gateway: Gateway
+) -> None:
+    async def scenario() -> None:
+        async with desk(gateway, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            await asyncio.sleep(1.5)
+            gateway.process.kill()
+            gateway.process.wait()
+            gateway.start()
+            killed_s = time.monotonic()
+            d.peer.received.clear()
+
+            async def closed() -> bool:
+                return EdgeState.CLOSED in d.states()
+
+            await until(closed, 5, "the edge tells the session as closed")
+            await both_ways(d.page, d.peer, timeout_s=15)
+            print(f"\nback {time.monotonic() - killed_s:.1f} s after the kill")
+            states = [e["value"]["state"] for e in await d.page.events("state")]
+            assert states[:2] == ["connecting", "ready"]
+            assert states[-1] == "ready"
+            assert "failed" not in states
+
+    run(scenario())
+
+
+def test_phone_is_back_at_once_when_told_that_the_session_is_lost(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, own_edge: OwnEdge
+) -> None:
+    async def scenario() -> None:
+        async with desk(own_edge, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            own_edge.process.kill()
+            own_edge.process.wait()
+            own_edge.start()
+            start = time.monotonic()
+
+            async def closed() -> bool:
+                return EdgeState.CLOSED in d.states()
+
+            await until(closed, 5, "the edge tells the session as closed")
+            d.peer.received.clear()
+            await d.page.page.evaluate("phone.reoffer()")
+            await both_ways(d.page, d.peer)
+            assert time.monotonic() - start < 4.0
+
+    run(scenario())
+
+
+@pytest.mark.promise("A1")
+def test_audio_goes_on_after_the_edge_was_held_up_for_six_seconds(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, own_edge: OwnEdge
+) -> None:
+    async def scenario() -> None:
+        async with desk(own_edge, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            own_edge.process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(6)
+            d.peer.received.clear()
+            own_edge.process.send_signal(signal.SIGCONT)
+            await both_ways(d.page, d.peer, timeout_s=8)
+            assert len(set(d.addresses)) == 1
+            assert EdgeState.CLOSED not in d.states()
+            assert await d.page.state() == "ready"
+
+    run(scenario())
+
+
+def test_engine_that_died_does_not_cut_the_audio_and_its_successor_takes_up_the_session(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, gateway: Gateway
+) -> None:
+    async def scenario() -> None:
+        async with desk(gateway, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            await d.edge.detach()
+            d.edge = gateway.client()
+            await d.edge.start(d.events.append)
+            try:
+                assert await d.edge.take_up("agent-1") == d.addresses[0]
+                with pytest.raises(KeyError):
+                    await d.edge.take_up("agent-2")
+                d.peer.received.clear()
+                await asyncio.sleep(0.6)
+                await both_ways(d.page, d.peer, timeout_s=1)
+                assert len(d.page.offers) == 1
+            finally:
+                await d.edge.stop()
+
+    run(scenario())
+
+
+def test_closed_session_sends_nothing_more(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, gateway: Gateway
+) -> None:
+    async def scenario() -> None:
+        async with desk(gateway, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            await d.page.page.evaluate("phone.stop()")
+            d.edge.close("agent-1")
+            await asyncio.sleep(0.5)
+            d.peer.received.clear()
+            await asyncio.sleep(0.3)
+            assert d.peer.received == []
+            with pytest.raises(KeyError):
+                await d.edge.take_up("agent-1")
+            assert await d.page.state() == "off"
+
+    run(scenario())
+
+
+@pytest.mark.promise("A1")
+def test_call_quality_is_told_to_the_engine_and_on_screen(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, own_edge: OwnEdge
+) -> None:
+    async def scenario() -> None:
+        async with desk(own_edge, browser, softphone_modules) as d:
+            await d.page.start()
+
+            async def told() -> bool:
+                return any("round_trip_ms" in e.stats for e in d.events)
+
+            await until(told, 12, f"statistics with a round trip time; events were {d.events}")
+            stats = d.events[-1].stats
+            assert stats["loss"] == 0.0
+            assert stats["remote_loss"] == 0.0
+            assert 0.0 <= stats["round_trip_ms"] < 50.0
+            assert stats["jitter_ms"] < 40.0
+            seen = (await d.page.events("stats"))[-1]["value"]
+            assert seen["word"] == "good"
+            assert 4.0 < seen["mos"] <= 4.5
+            assert seen["lossIn"] == 0
+            assert seen["roundTripMs"] is not None
+
+    run(scenario())
+
+
+def test_one_way_latency_stays_conversational(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, own_edge: OwnEdge
+) -> None:
+    """From the packet leaving the media peer to the tone in the page's audio graph: the edge, Chromium's jitter
+    buffer and the polling of its analyser together."""
+
+    watch = """() => new Promise((resolve) => {
+      const seen = []; let loud = heardHz() > 0; const end = Date.now() + 3200;
+      const timer = setInterval(() => {
+        const now = heardHz() > 0;
+        if (now && !loud) seen.push(Date.now());
+        loud = now;
+        if (Date.now() > end) { clearInterval(timer); resolve(seen); }
+      }, 4);
+    })"""
+
+    async def scenario() -> None:
+        async with desk(own_edge, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            d.peer.loud = False
+            await asyncio.sleep(0.5)
+            task = asyncio.create_task(d.page.page.evaluate(watch))
+            began = []
+            for _ in range(4):
+                await asyncio.sleep(0.4)
+                d.peer.loud = True
+                began.append(time.time() * 1000)
+                await asyncio.sleep(0.35)
+                d.peer.loud = False
+            seen = await task
+            delays = [min(s - b for s in seen if s > b) for b in began]
+            print(f"\nmedia → browser, one way, ms: median {statistics.median(delays):.0f}, all {sorted(delays)}")
+            assert statistics.median(delays) < 250
+
+    run(scenario())
+
+
+def test_edge_ends_cleanly_on_sigterm(own_edge: OwnEdge, run: Run[Any]) -> None:
+    async def scenario() -> None:
+        edge = own_edge.client()
+        await edge.start(lambda event: None)
+        assert await edge.sessions() == ()
+        await edge.detach()
+
+    run(scenario())
+    os.kill(own_edge.process.pid, signal.SIGTERM)
+    assert own_edge.process.wait(5) == 0
+    assert not own_edge.socket.exists()

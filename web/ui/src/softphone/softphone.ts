@@ -7,7 +7,8 @@
  *                   └──── failed ────┘                  (failed goes on trying, slowly)
  *
  * A connection that is lost is offered anew under growing pauses; the former one stays until the new one stands, so
- * whichever comes back first carries the call.
+ * whichever comes back first carries the call. Audio that flowed and stops for two seconds is taken for a loss too:
+ * the browser itself needs five to eight seconds to notice that the far side is gone.
  */
 
 import { Connection } from "./connection";
@@ -52,7 +53,11 @@ const PROCESSING: MediaTrackConstraints = {
 const BACK_OFF_MS = [100, 400, 800, 1600, 3000, 5000];
 const LOST_AFTER_TRIES = 8;
 const LEVEL_EVERY_MS = 100;
-const STATS_EVERY_MS = 2000;
+const POLL_EVERY_MS = 1000;
+const STATS_EVERY_POLLS = 2;
+const STALLED_POLLS = 2;
+/** Packets a second from which audio counts as flowing (it is 50 with 20 ms frames). */
+const FLOWING = 20;
 
 /** The pause before try `attempt` (0, 1, …), with a jitter of a fifth so that a whole floor does not offer at once. */
 export function pauseMs(attempt: number, random: number): number {
@@ -76,6 +81,10 @@ export class Softphone {
   private microphoneMeter: Meter | null = null;
   private remoteMeter: Meter | null = null;
   private before: Counters | null = null;
+  private polls = 0;
+  private lastReceived = 0;
+  private flowing = false;
+  private silentPolls = 0;
   private tries = 0;
   /** Counts starts and stops; an await that returns under another number has been overtaken. */
   private run = 0;
@@ -128,7 +137,7 @@ export class Softphone {
     window.addEventListener("online", this.networkChanged);
     navigator.mediaDevices.addEventListener("devicechange", this.devicesChanged);
     this.levelTimer = setInterval(this.measure, LEVEL_EVERY_MS);
-    this.statsTimer = setInterval(() => void this.report(), STATS_EVERY_MS);
+    this.statsTimer = setInterval(() => void this.poll(), POLL_EVERY_MS);
     void this.refreshDevices();
     const error = await this.attempt(run);
     if (error !== null && run === this.run) throw error;
@@ -269,6 +278,8 @@ export class Softphone {
     this.connection = connection;
     this.tries = 0;
     this.before = null;
+    this.lastReceived = this.silentPolls = 0;
+    this.flowing = false;
     clearTimeout(this.retryTimer);
     connection.peer.addEventListener("connectionstatechange", () => this.connectionChanged(connection));
     if (this.audio !== null) {
@@ -331,13 +342,27 @@ export class Softphone {
     });
   };
 
-  private async report(): Promise<void> {
+  private async poll(): Promise<void> {
     const connection = this.connection;
     if (connection === null || this.current !== "ready") return;
     const now = countersOf(await connection.stats());
     if (connection !== this.connection) return;
-    this.events.emit("stats", quality(this.before, now));
-    this.before = now;
+    this.watchFlow(now.received);
+    if (++this.polls % STATS_EVERY_POLLS === 0) {
+      this.events.emit("stats", quality(this.before, now));
+      this.before = now;
+    }
+  }
+
+  private watchFlow(received: number): void {
+    const fresh = received - this.lastReceived;
+    this.lastReceived = received;
+    this.silentPolls = fresh > 0 ? 0 : this.silentPolls + 1;
+    if (fresh >= FLOWING) this.flowing = true;
+    if (this.flowing && this.silentPolls >= STALLED_POLLS) {
+      this.flowing = false; // one try for each stop: it may be the far side that has nothing to say
+      if (this.pending === null) this.schedule(0);
+    }
   }
 
   private enter(state: PhoneState, error: PhoneError | null): void {
