@@ -1,4 +1,4 @@
-"""The demo carrier as a process, called by SIPp: each kind of subscriber, a hundred calls at once, the pyVoIP phones."""
+"""The demo carrier as a process, called by SIPp: each kind of subscriber, many calls at once, the pyVoIP phones."""
 
 from __future__ import annotations
 
