@@ -22,7 +22,7 @@ class DataScope(StrEnum):
 
 
 class Role(Base, Numbered, TenantOwned, Stamped):
-    """A role: permissions per function (codes in `permissions.py`) and a data scope. A built-in one can't be deleted."""
+    """A role: permissions per function (codes in `permissions.py`) and a data scope. Built-in ones can't be deleted."""
 
     __tablename__ = "role"
     __table_args__ = (UniqueConstraint("tenant_id", "name"),)
@@ -45,7 +45,7 @@ class UserRole(Base, TenantOwned):
 
 
 class User(Base, Numbered, TenantOwned, Stamped):
-    """A person of an enterprise. `service_number` (E.164) is the sender of their texts and the caller ID of their calls.
+    """A person of an enterprise. `service_number` (E.164) sends their texts and is the caller ID of their calls.
 
     `password_hash` is argon2id. `session_epoch` rises to end all sessions of the user at once.
     """

@@ -1,0 +1,70 @@
+"""What users do to their own account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
+from callcenter.audit.models import Actor, record
+from callcenter.auth import passwords
+from callcenter.auth.models import User
+from callcenter.db.outbox import settings_changed
+from callcenter.db.session import tenant_session
+from callcenter.errors import InvalidInput, NotFound
+
+
+def _own(session: Session, actor: Actor) -> User:
+    user = session.get(User, actor.user_id) if actor.user_id is not None else None
+    if user is None:
+        raise NotFound("This user is gone.")
+    return user
+
+
+def change_profile(actor: Actor, *, locale: str | None = None, name: str | None = None) -> None:
+    """Set the actor's own language and name, those that are given."""
+    with tenant_session(actor.tenant_id) as session:
+        user = _own(session, actor)
+        before = {"locale": user.locale, "name": user.name}
+        if locale is not None:
+            user.locale = locale
+        if name is not None:
+            user.name = name.strip()
+        after = {"locale": user.locale, "name": user.name}
+        if before != after:
+            record(session, actor, "update", "user", user.id, name=user.name, before=before, after=after)
+            settings_changed(session, "user", user.id)
+
+
+def change_password(
+    actor: Actor,
+    current: str,
+    new: str,
+    *,
+    verify: Callable[[str, str | None], bool] = passwords.verify,
+    hash_: Callable[[str], str] = passwords.hash_password,
+) -> User:
+    """Set the actor's own password and end all sessions that began before. Raises InvalidInput naming the field."""
+    with tenant_session(actor.tenant_id) as session:
+        user = _own(session, actor)
+        stored, username = user.password_hash, user.username
+    passwords.check_new(new, username=username, field="new")
+    if not verify(current, stored):
+        raise InvalidInput(
+            "The current password is not right.",
+            code="wrong_password",
+            fields={"current": "This is not your present password."},
+        )
+    hashed = hash_(new)
+    with tenant_session(actor.tenant_id) as session:
+        user = _own(session, actor)
+        user.password_hash = hashed
+        user.session_epoch += 1
+        record(session, actor, "change_password", "user", user.id, name=user.name)
+    return user
+
+
+def signed_out(actor: Actor) -> None:
+    """Note a sign-out in the audit log."""
+    with tenant_session(actor.tenant_id) as session:
+        record(session, actor, "sign_out", "user", str(actor.user_id), name=actor.name)

@@ -1,0 +1,115 @@
+"""Sessions of signed-in users: a record in Valkey, named by a random id that lies in the browser's signed cookie.
+
+    session:{id}   hash: tenant, user, epoch, ip; expires after the enterprise's idle time without a request
+
+A session ends by sign-out, by idleness, when the user's `session_epoch` rises (password changed, disabled), or when
+the user or the enterprise is gone. Permissions are read from the enabled roles at each request, so that a role taken
+away is gone at once.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import redis
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from callcenter.audit.models import Actor
+from callcenter.auth.access import permissions_of, scope_of
+from callcenter.auth.models import DataScope, User
+from callcenter.db.session import tenant_session
+from callcenter.errors import NotSignedIn, Unavailable
+from callcenter.events import streams
+from callcenter.tenancy.models import Enterprise
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who makes a request, for which enterprise, and what they may do. Rows are detached: read them, do not write."""
+
+    session_id: str
+    user: User
+    enterprise: Enterprise
+    permissions: frozenset[str]
+    scope: DataScope
+    ip: str
+
+    @property
+    def actor(self) -> Actor:
+        """For actions and the audit log."""
+        return Actor(self.enterprise.id, self.user.id, self.user.name, self.ip, self.permissions)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What Valkey holds of a session."""
+
+    tenant_id: int
+    user_id: int
+    epoch: int
+
+
+def _key(session_id: str) -> str:
+    return f"session:{session_id}"
+
+
+def open_session(user: User, enterprise: Enterprise, ip: str) -> str:
+    """Start a session for `user`; returns its id, 43 random characters. Raises Unavailable without Valkey."""
+    session_id = secrets.token_urlsafe(32)
+    pipe = streams.client().pipeline()
+    pipe.hset(
+        _key(session_id),
+        mapping={"tenant": enterprise.id, "user": user.id, "epoch": user.session_epoch, "ip": ip},
+    )
+    pipe.expire(_key(session_id), enterprise.idle_sign_out_min * 60)
+    try:
+        pipe.execute()
+    except redis.RedisError as error:
+        raise Unavailable("Sign-in is not possible just now. Try again in a moment.") from error
+    return session_id
+
+
+def close_session(session_id: str) -> None:
+    """End a session; harmless if it has ended."""
+    streams.client().delete(_key(session_id))
+
+
+def touch(session_id: str, idle_min: int) -> None:
+    """The user is at work: the idle time starts anew."""
+    streams.client().expire(_key(session_id), idle_min * 60)
+
+
+def read(session_id: str) -> Record:
+    """The session's record. Raises NotSignedIn when it has ended, Unavailable without Valkey."""
+    try:
+        raw = streams.client().hmget(_key(session_id), ["tenant", "user", "epoch"])
+    except redis.RedisError as error:
+        raise Unavailable("The server is not ready just now. Try again in a moment.") from error
+    if raw[0] is None or raw[1] is None or raw[2] is None:
+        raise NotSignedIn("The session has ended. Sign in again.", code="session_ended")
+    return Record(int(raw[0]), int(raw[1]), int(raw[2]))
+
+
+def resolve(session_id: str, ip: str, *, renew: bool = True) -> Identity:
+    """Who stands behind `session_id`. `renew` counts this as activity.
+
+    Raises NotSignedIn if the session has ended, or its user or enterprise may not work any more.
+    """
+    record = read(session_id)
+    with tenant_session(record.tenant_id) as session:
+        enterprise = session.get(Enterprise, record.tenant_id)
+        user = session.get(User, record.user_id)
+    if enterprise is None or user is None or not user.enabled or user.session_epoch != record.epoch:
+        close_session(session_id)
+        raise NotSignedIn("The session has ended. Sign in again.", code="session_ended")
+    if renew:
+        touch(session_id, enterprise.idle_sign_out_min)
+    return Identity(session_id, user, enterprise, permissions_of(user.roles), scope_of(user.roles), ip)
+
+
+def users_now(session: Session, user_ids: Iterable[int]) -> dict[int, User]:
+    """The present rows, with roles, of those of `user_ids` that still exist."""
+    return {u.id: u for u in session.scalars(select(User).where(User.id.in_(list(user_ids))))}
