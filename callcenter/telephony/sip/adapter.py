@@ -32,7 +32,7 @@ from callcenter.telephony.sip.trunk_book import TrunkBook
 log = logging.getLogger(__name__)
 
 AFTERLIFE_S = 34.0  # 64 × T1 and a little: how long a dialog that ended is still recognised
-_KNOWN_METHODS = frozenset(ALLOW.replace(",", "").split())
+STOP_WAIT_S = 2.0  # for the final responses to our CANCELs at the end
 
 
 class SippyPort:
@@ -89,7 +89,9 @@ class SippyPort:
         if self._legs:
             self._all_ended = asyncio.Event()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._all_ended.wait(), 2.0)
+                await asyncio.wait_for(self._all_ended.wait(), STOP_WAIT_S)
+        for call in list(self._legs.values()):
+            call.give_up()
         await asyncio.sleep(0.05)  # the last answers to our BYEs
         self._line.transactions.close()
 

@@ -141,7 +141,7 @@ class Call:
             if self.book.state is LegState.CALLING:
                 self._send_invite((found,))
             elif self.book.state is LegState.CANCELLING:
-                self.run(self.book.grace_over(wall_s()))
+                self.give_up()
 
         self.line.loop.call_soon(again)
         return True
@@ -191,9 +191,7 @@ class Call:
         self._stop_timer()
         if self._invite is not None:
             self.line.transactions.cancelTransaction(self._invite)
-        self._timer = self.line.loop.call_later(
-            self.line.cancel_grace_s, lambda: self.run(self.book.grace_over(wall_s()))
-        )
+        self._timer = self.line.loop.call_later(self.line.cancel_grace_s, self.give_up)
 
     def refuse_on_wire(self) -> None:
         """Send the final failure of an inbound leg; an outbound leg has none."""
@@ -336,9 +334,13 @@ class Call:
         """The final failure of an INVITE whose transaction died with the former process."""
         self.run(self.book.failed(wall_s(), resp.scode, resp.reason))
 
+    def give_up(self) -> None:
+        """Wait no longer for the final response to a CANCEL."""
+        self.run(self.book.grace_over(wall_s()))
+
     def on_late_answer(self) -> None:
         """A 200 for such an INVITE; it has been acknowledged and hung up already."""
-        self.run(self.book.grace_over(wall_s()))
+        self.give_up()
 
 
 def _sdp_of(message: Any) -> Sdp | None:

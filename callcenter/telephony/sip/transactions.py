@@ -35,6 +35,8 @@ from sippy.SipURL import SipURL
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
+from callcenter.telephony.sip.dialog import address_of, uri_of
+
 log = logging.getLogger(__name__)
 
 PRODUCT = "callcenter"
@@ -58,8 +60,8 @@ class Handler(Protocol):
 
 
 def is_ipv4(host: str) -> bool:
-    """Whether `host` is an IPv4 address in dotted form and not a name."""
-    return _IPV4.match(host) is not None
+    """Whether `host` is an IPv4 address in dotted form and not a name (or an impossible address)."""
+    return _IPV4.match(host) is not None and all(int(part) <= 255 for part in host.split("."))
 
 
 _repaired = False
@@ -136,12 +138,15 @@ class UdpSocket(asyncio.DatagramProtocol):
         log.debug("datagram refused: %s", exc)  # ICMP; the timers of the transaction deal with it
 
     def send_to(self, data: str | bytes, address: Address, delayed: bool = False) -> None:
-        """Send to `address`; a host name is looked up first without blocking, and the packet lost if it is unknown."""
+        """Send to `address`; a host name is looked up first without blocking, and the packet lost if it is unknown.
+        An address that can't be one (far ends write what they like into Via and Contact) loses the packet too."""
         if self._endpoint is None or self._endpoint.is_closing():
             return
         raw = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
         host, port = address[0], int(address[1] or 5060)
-        if is_ipv4(host):
+        if not 0 < port < 65536:
+            log.warning("no SIP is sent to port %s", port)
+        elif is_ipv4(host):
             self._endpoint.sendto(raw, (host, port))
         elif len(self._lookups) < _MAX_QUEUED_LOOKUPS:
             task = asyncio.get_running_loop().create_task(self._look_up_and_send(raw, host, port))
@@ -229,10 +234,7 @@ class Transactions(SipTransactionManager):
         if self._tick_handle is not None:
             self._tick_handle.cancel()
         for transaction in (*self.tclient.values(), *self.tserver.values()):
-            for name in ("teA", "teB", "teC", "teD", "teE", "teF", "teG"):
-                timer = getattr(transaction, name, None)
-                if timer is not None:
-                    timer.cancel()
+            _cancel_timers(transaction)
         self.cp_timer.cancel()
         self.server.shutdown()
 
@@ -287,7 +289,12 @@ class Transactions(SipTransactionManager):
         elif code >= 200:
             _drop_unreadable(response, "contact")
             _drop_unreadable(response, "record-route")
-        self.incomingResponse(response, transaction, checksum)
+        try:
+            self.incomingResponse(response, transaction, checksum)
+        except Exception:
+            if code >= 200:
+                self.tclient.pop(tid, None)  # it has no timers any more; the leg has its own
+            raise
         if transaction.tid is not None and transaction.state is UACK:
             transaction.ack = transaction.own_ack
             transaction.ack_rAddr = transaction.own_ack.getTarget()
@@ -308,7 +315,13 @@ class Transactions(SipTransactionManager):
             via.params["rport"] = str(remote.address[1])
         request.rtime = MonoTime()
         request.setSource(remote)
-        self.incomingRequest(request, checksum, tids, self.server)
+        try:
+            self.incomingRequest(request, checksum, tids, self.server)
+        except Exception:
+            unfinished = self.tserver.pop(request.getTId(wBRN=True), None)
+            if unfinished is not None:
+                _cancel_timers(unfinished)
+            raise
 
     def transmitData(
         self, userv: Any, data: Any, address: Any, cachesum: bytes | None = None, lossemul: int = 0
@@ -322,11 +335,19 @@ class Transactions(SipTransactionManager):
         self.server.send_to(text, address)
 
 
+def _cancel_timers(transaction: Any) -> None:
+    for name in ("teA", "teB", "teC", "teD", "teE", "teF", "teG"):
+        timer = getattr(transaction, name, None)
+        if timer is not None:
+            timer.cancel()
+
+
 def _drop_unreadable(message: Any, name: str) -> None:
     """Take header `name` out of `message` if it can't be parsed, so that nobody trips over it later."""
     try:
         for body in message.getHFBodys(name):
             body.getUrl().getAddr()
+            address_of(uri_of(body.body))
     except Exception:
         log.warning("unreadable %s header in a response was ignored", name)
         message.delHFs(name)
