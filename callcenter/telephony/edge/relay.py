@@ -27,6 +27,7 @@ from callcenter.telephony.ports import EdgeEvent, EdgeState, MediaAddress
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
+FIRST_REPORT_S = 0.3  # so that the browser's first report can tell the round trip
 
 
 def source_ip(target: MediaAddress) -> str:
@@ -92,6 +93,7 @@ class Session:
         self._since_s = time.monotonic()
         self._report_at_s = time.monotonic() + INTERVAL_S * random.random()
         self._stats_at_s = time.monotonic() + STATS_EVERY_S
+        self._stats_complete = False
 
     async def offer(self, offer: BrowserOffer, target: MediaAddress, addresses: Sequence[str], loopback: bool) -> str:
         """Take a new connection for this session and answer it. The former one goes on until the new one stands."""
@@ -152,6 +154,7 @@ class Session:
             if self._live is not None:
                 self._retire(self._live)
             self._live, self._next = connection, None
+            self._report_at_s = time.monotonic() + FIRST_REPORT_S
             self._enter(EdgeState.CONNECTED, "")
         elif connection is self._next:
             self._next = None
@@ -181,9 +184,12 @@ class Session:
                     EdgeState.CLOSED: f"not connected for {GIVE_UP_S:.0f} s",
                 }.get(state, ""),
             )
-        elif self.state is EdgeState.CONNECTED and now_s >= self._stats_at_s:
-            self._stats_at_s = now_s + STATS_EVERY_S
-            self._emit("")
+        elif live is not None and self.state is EdgeState.CONNECTED:
+            complete = live.reports.round_trip_ms is not None
+            if now_s >= self._stats_at_s or complete > self._stats_complete:
+                self._stats_at_s = now_s + STATS_EVERY_S
+                self._stats_complete = complete
+                self._emit("")
 
     def _enter(self, state: EdgeState, detail: str) -> None:
         changed = state is not self.state or state is EdgeState.CONNECTING

@@ -10,13 +10,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pytest
 from playwright.async_api import Browser, BrowserContext
 
+from callcenter.ids import new_id
 from callcenter.telephony.edge.client import AiortcEdge
 from callcenter.telephony.edge.rtpengine import RtpengineEdge
 from callcenter.telephony.ports import EdgeEvent, EdgeState, MediaAddress
@@ -33,6 +34,7 @@ from tests.telephony.edge.peers import (
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, T]], T]
 Edge = AiortcEdge | RtpengineEdge
+G = TypeVar("G", bound="OwnEdge | Rtpengine")
 
 
 @pytest.fixture(scope="session")
@@ -121,20 +123,45 @@ class Rtpengine:
         return RtpengineEdge("127.0.0.1", self.ng_port)
 
 
-@pytest.fixture
-def own_edge(tmp_path: Path) -> Iterator[OwnEdge]:
-    gateway = OwnEdge(tmp_path)
+@contextmanager
+def running(gateway: G) -> Iterator[G]:
     gateway.start()
-    yield gateway
-    _end(gateway.process)
+    try:
+        yield gateway
+    finally:
+        _end(gateway.process)
+
+
+def _make(kind: str, var: Path) -> OwnEdge | Rtpengine:
+    return OwnEdge(var) if kind == "aiortc" else Rtpengine(var)
+
+
+@pytest.fixture(scope="session")
+def own_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEdge]:
+    """Our edge process, shared by the tests that do it no harm."""
+    with running(OwnEdge(tmp_path_factory.mktemp("edge"))) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session", params=["aiortc", "rtpengine"])
+def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Either edge, shared by the tests that do it no harm."""
+    with running(_make(request.param, tmp_path_factory.mktemp(request.param))) as gateway:
+        yield gateway
 
 
 @pytest.fixture(params=["aiortc", "rtpengine"])
-def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gateway]:
-    gateway: OwnEdge | Rtpengine = OwnEdge(tmp_path) if request.param == "aiortc" else Rtpengine(tmp_path)
-    gateway.start()
-    yield gateway
-    _end(gateway.process)
+def mortal_gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gateway]:
+    """Either edge, for one test alone."""
+    with running(_make(request.param, tmp_path)) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def mortal_edge(tmp_path: Path) -> Iterator[OwnEdge]:
+    """Our edge process, for one test alone."""
+    with running(OwnEdge(tmp_path)) as gateway:
+        yield gateway
 
 
 class Desk:
@@ -146,10 +173,11 @@ class Desk:
         self.page = page
         self.events = events
         self.addresses: list[MediaAddress] = []
+        self.session_id = new_id()
 
     async def answer(self, offer: str) -> str:
         """What the engine does with an offer."""
-        sdp, address = await self.edge.open("agent-1", offer, MediaAddress("127.0.0.1", self.peer.port))
+        sdp, address = await self.edge.open(self.session_id, offer, MediaAddress("127.0.0.1", self.peer.port))
         self.addresses.append(address)
         self.peer.remote = (address.ip, address.port)
         return sdp

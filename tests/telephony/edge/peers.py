@@ -161,16 +161,17 @@ def write_microphone(path: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def chromium(microphone: Path) -> AsyncIterator[Browser]:
-    """A headless Chromium whose microphone is the file `microphone`."""
+async def chromium(microphone: Path | None) -> AsyncIterator[Browser]:
+    """A headless Chromium whose microphone is the file `microphone`; without one if that is None."""
     if shutil.which(CHROMIUM) is None:
         raise AssertionError(f"{CHROMIUM} is missing: apt-get install --no-install-recommends chromium")
     flags = [
-        "--headless=new", "--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={microphone}", "--allow-loopback-in-peer-connection",
+        "--headless=new", "--no-sandbox", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection",
         "--autoplay-policy=no-user-gesture-required", "--disable-background-networking",
         "--disable-component-update", "--no-first-run",
     ]  # fmt: skip
+    if microphone is not None:
+        flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags, headless=True)
         try:
@@ -230,6 +231,7 @@ class PhonePage:
     def __init__(self, page: Page, modules: dict[str, str]) -> None:
         self.page = page
         self.offers: list[str] = []
+        self.headers: dict[str, str] = {}
         self._modules = modules
 
     async def open(self) -> None:
@@ -240,7 +242,7 @@ class PhonePage:
     async def _serve(self, route: Route) -> None:
         path = route.request.url.removeprefix(ORIGIN)
         if path == "/":
-            await route.fulfill(body=PAGE, content_type="text/html")
+            await route.fulfill(body=PAGE, headers={"Content-Type": "text/html", **self.headers})
         elif path == "/api/phone/offer":
             offer = json.loads(route.request.post_data or "{}")["sdp"]
             self.offers.append(offer)

@@ -147,14 +147,14 @@ def test_client_that_sends_rubbish_is_cut_off_and_harms_nobody(run: Run[Any], ow
 
 
 def test_events_go_to_the_client_that_holds_the_session_and_its_end_is_told_after_a_restart(
-    run: Run[Any], own_edge: OwnEdge
+    run: Run[Any], mortal_edge: OwnEdge
 ) -> None:
     async def scenario() -> None:
-        (one, events), (two, others) = await opened(own_edge), await opened(own_edge)
+        (one, events), (two, others) = await opened(mortal_edge), await opened(mortal_edge)
         await one.open("s", OFFER, TARGET)
-        own_edge.process.kill()
-        own_edge.process.wait()
-        own_edge.start()
+        mortal_edge.process.kill()
+        mortal_edge.process.wait()
+        mortal_edge.start()
         for _ in range(100):
             if events and events[-1].state is EdgeState.CLOSED:
                 break
