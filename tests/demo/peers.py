@@ -15,6 +15,8 @@ from pathlib import Path
 from callcenter.config import ROOT
 from tests.sip.sipp import Sipp, SippResult, follow, pause, recv, scenario, sdp, send_reply, start
 
+_SIP_PORTS = 70
+"""The carrier's and, at 20 ports' distance, its softphones'."""
 FIELD = "[field0]"
 _INVITE = start(to=FIELD, caller="4000", body=sdp().replace("m=audio 18000", "m=audio [rtp_port]"))
 _ACK_OF_REFUSAL = """<send><![CDATA[
@@ -31,9 +33,10 @@ Content-Length: 0
 """Its Via is that of the INVITE: an ACK of a refusal belongs to the same transaction."""
 
 
-def free_port(first: int = 16000, last: int = 31000, span: int = 1) -> int:
-    """The first of `span` successive UDP ports of 127.0.0.1 that are free now, all below the ephemeral ones. Where the
-    search begins depends on the process, so that two test runs rarely meet."""
+def free_port(span: int = 1) -> int:
+    """The first of `span` successive UDP ports of 127.0.0.1 that are free now, below the ephemeral ones. Single ports
+    and blocks lie apart, and where the search begins depends on the process, so that test runs rarely meet."""
+    first, last = (26000, 31000) if span == 1 else (16000, 26000)
     width = last - first - span
     begin = os.getpid() * 37 % width
     for i in range(0, width, max(2, span)):
@@ -56,8 +59,8 @@ class CarrierProcess:
     """`python -m callcenter.processes.democarrier` on free ports. `log` is the file of its standard error."""
 
     def __init__(self, folder: Path, *, phones: int = 0, rtp_ports: int = 600, **env: str) -> None:
-        self.port = free_port(span=70)
-        rtp = free_port(first=self.port + 100, span=rtp_ports)
+        self.port = free_port(span=_SIP_PORTS + rtp_ports)
+        rtp = self.port + _SIP_PORTS
         self.log = folder / "carrier.log"
         settings = {
             "CALLCENTER_VAR": str(folder),
