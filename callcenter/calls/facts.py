@@ -97,11 +97,12 @@ class CallWrappedUp:
 @FACTS.add("lead.returned")
 @dataclass(frozen=True)
 class LeadReturned:
-    """A lead that was taken and not dialed: it may be dialed again."""
+    """A lead that was taken and not dialed: it may be dialed again, not before `retry_at` if given."""
 
     lead_id: int
     campaign_id: int
     reason: str
+    retry_at: float | None = None
 
 
 @FACTS.add("lead.refused")

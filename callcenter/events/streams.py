@@ -99,7 +99,7 @@ def send_envelope(envelope: Envelope, *, wait_s: float | None) -> Any:
     connection = client()
     try:
         raw = connection.get(engine_of_key(envelope.tenant))
-        engine_id = raw.decode() if raw else config.load().engine_id
+        engine_id = raw.decode() if isinstance(raw, bytes) else config.load().engine_id
         connection.xadd(commands_stream(engine_id), {"e": wire.to_json(envelope)}, maxlen=100_000, approximate=True)
         if wait_s is None:
             return None
@@ -112,8 +112,8 @@ def send_envelope(envelope: Envelope, *, wait_s: float | None) -> Any:
         raise Unavailable("The telephone engine does not answer. Try again in a moment.", code="engine_away")
     reply = wire.from_json(answer[1], dict[str, Any])
     if "error" in reply:
-        e = reply["error"]
-        error = AppError(e["message"], code=e["code"], fields=e.get("fields"), params=e.get("params"))
-        error.status = e.get("status", 409)
-        raise error
+        told = reply["error"]
+        refusal = AppError(told["message"], code=told["code"], fields=told.get("fields"), params=told.get("params"))
+        refusal.status = told.get("status", 409)
+        raise refusal
     return reply.get("ok")

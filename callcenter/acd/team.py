@@ -1,0 +1,347 @@
+"""The agents of one enterprise: their states, their phones, and who gets the next call.
+
+Pure: events and `now` in, effects out (into `out`). What happens to calls is the floor's; it asks here for an agent and
+tells here when a call ends. An agent is never left without a way out: every state that waits for a person's hand has
+either that person's buttons or a timer, and a person who is gone (no browser and no audio) is signed off after a grace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from callcenter.acd.agent import Agent, AgentInput, AgentState
+from callcenter.acd.routing import longest_idle
+from callcenter.acd.views import AgentView, CallView, PhoneView
+from callcenter.calls import effects as fx
+from callcenter.calls.facts import AgentStateChanged, CallWrappedUp
+from callcenter.calls.timers import Timers
+from callcenter.errors import Conflict, NotFound
+
+GRACE_S = 20.0  # a lost browser or phone may come back within this
+HEARTBEAT_S = 25.0  # the web process says every 10 s that the browser is there
+OVERRUN_S = 900.0  # a wrap-up without an outcome ends in a pause after this
+
+
+@dataclass(frozen=True)
+class WorkRules:
+    """What a campaign asks of its agents. `wrap_up_s` 0: available at once after the outcome is set."""
+
+    name: str = ""
+    wrap_up_s: float = 30.0
+    disposition_required: bool = True
+    preview_s: float = 30.0
+
+
+class Team:
+    """The agents of enterprise `tenant`."""
+
+    def __init__(self, tenant: int, timers: Timers, out: list[fx.Effect]) -> None:
+        self.tenant = tenant
+        self.agents: dict[int, Agent] = {}
+        self.rules: dict[int, WorkRules] = {}
+        self._timers = timers
+        self._out = out
+        self.on_free: Callable[[Agent, float], None] = lambda agent, now: None
+        self.on_lost: Callable[[Agent, float], None] = lambda agent, now: None
+
+    # ------------------------------------------------------------------------------------------------ looking up
+
+    def agent(self, user_id: int) -> Agent:
+        """The agent, known from the users' settings. Raises NotFound."""
+        try:
+            return self.agents[user_id]
+        except KeyError:
+            raise NotFound("You are not set up as an agent of this enterprise.", code="not_an_agent") from None
+
+    def pick(self, campaign_id: int | None) -> Agent | None:
+        """The free agent of the campaign who has waited longest."""
+        return longest_idle(a for a in self.agents.values() if campaign_id in a.campaigns)
+
+    def of_campaign(self, campaign_id: int) -> Iterable[Agent]:
+        """Agents of a campaign, whatever their state."""
+        return (a for a in self.agents.values() if campaign_id in a.campaigns)
+
+    def rules_of(self, campaign_id: int | None) -> WorkRules:
+        """The campaign's rules for agents; defaults for calls of no campaign (no outcome is forced there)."""
+        if campaign_id is None or campaign_id not in self.rules:
+            return WorkRules(disposition_required=False)
+        return self.rules[campaign_id]
+
+    # ---------------------------------------------------------------------------------------------- people's hands
+
+    def know(self, user_id: int, name: str, campaigns: tuple[int, ...]) -> None:
+        """A user's settings as they are now."""
+        agent = self.agents.setdefault(user_id, Agent(user_id, name))
+        if (agent.name, agent.campaigns) != (name, campaigns):
+            agent.name, agent.campaigns = name, campaigns
+            self._changed(agent)
+
+    def forget(self, user_id: int, now: float) -> None:
+        """A user who was disabled or deleted: a call ends, then he is gone."""
+        agent = self.agents.get(user_id)
+        if agent is None:
+            return
+        agent.wish = "offline"
+        if agent.state in (AgentState.ON_CALL, AgentState.WRAP_UP):
+            self.on_lost(agent, now)
+        self._leave(agent, now)
+        del self.agents[user_id]
+
+    def set_state(self, user_id: int, state: str, reason: str, now: float) -> None:
+        """The wish of the agent or a supervisor; during a call it is kept for afterwards. Raises Conflict."""
+        agent = self.agent(user_id)
+        if state not in ("available", "paused", "offline"):
+            raise Conflict(f"{state!r} is no state to choose; choose available, paused or offline", code="bad_state")
+        if agent.state is AgentState.ON_CALL:
+            agent.wish, agent.wish_reason = state, reason
+            self._changed(agent)
+            return
+        if agent.state is AgentState.WRAP_UP and agent.must_dispose and state != "offline":
+            raise Conflict("Choose an outcome for the last call first.", code="disposition_required")
+        if state == "available" and agent.phone.state not in ("connected", "connecting"):
+            raise Conflict("Your phone is not connected. Allow the microphone and connect it.", code="phone_off")
+        self._enter(agent, state, reason, now)
+
+    def pause_after(self, user_id: int, on: bool, reason: str, now: float) -> None:
+        """Pause after the present call; at once if there is none."""
+        agent = self.agent(user_id)
+        if on and agent.state is AgentState.AVAILABLE:
+            self._enter(agent, "paused", reason, now)
+            return
+        agent.wish, agent.wish_reason = ("paused", reason) if on else ("", "")
+        self._changed(agent)
+
+    def disposed(self, agent: Agent, next_state: str, now: float) -> None:
+        """The outcome is set. In wrap-up this ends it; during the call it is remembered."""
+        agent.must_dispose = False
+        if agent.call is not None:
+            agent.call = replace(agent.call, dispositioned=True)
+        if not agent.wish and next_state == "paused":
+            agent.wish = "paused"
+        if agent.state is AgentState.WRAP_UP:
+            self._after_wrap_up(agent, now)
+        else:
+            self._changed(agent)
+
+    # ------------------------------------------------------------------------------------------------------ calls
+
+    def offer(self, agent: Agent, view: CallView, entry: dict[str, object], now: float) -> None:
+        """Show a lead before it is dialed; without an answer it is dialed by itself at `view.preview_until`."""
+        agent.preview = entry
+        agent.call = view
+        self._step(agent, AgentInput.OFFER, now)
+        if view.preview_until is not None:
+            self._timers.set(("preview", str(agent.user_id)), view.preview_until)
+
+    def decline(self, agent: Agent, now: float) -> None:
+        """The offered lead is not dialed."""
+        self._timers.cancel(("preview", str(agent.user_id)))
+        agent.preview, agent.call = {}, None
+        self._step(agent, AgentInput.RELEASE, now)
+        self._wish_or_free(agent, now)
+
+    def take(self, agent: Agent, view: CallView, now: float) -> None:
+        """The agent is on this call from now on. Raises IllegalEvent if he can't be."""
+        if agent.state is not AgentState.RINGING:
+            agent.after, agent.after_reason = agent.state.value, agent.reason
+        self._timers.cancel(("preview", str(agent.user_id)))
+        agent.step(AgentInput.TAKE, now)
+        agent.preview = {}
+        agent.call = view
+        agent.must_dispose = False
+        self._state_fact(agent, now)
+
+    def show_call(self, agent: Agent, view: CallView) -> None:
+        """The agent's call has changed."""
+        agent.call = view
+        self._changed(agent)
+
+    def call_over(self, agent: Agent, view: CallView, talked: bool, now: float) -> None:
+        """The agent's call has ended: wrap-up if it was a conversation, else back to where he came from."""
+        dispositioned = agent.call.dispositioned if agent.call else False
+        agent.call = replace(view, dispositioned=dispositioned)
+        if not talked:
+            self._step(agent, AgentInput.RELEASE, now)
+            if agent.after == "paused" and not agent.wish:
+                agent.wish, agent.wish_reason = "paused", agent.after_reason
+            self._wish_or_free(agent, now)
+            return
+        rules = self.rules_of(view.campaign_id)
+        agent.must_dispose = rules.disposition_required and not dispositioned
+        for campaign in agent.campaigns:
+            self._out.append(fx.Observed(campaign, "talk_end", now, now - agent.since))
+        self._step(agent, AgentInput.HANG_UP, now)
+        if dispositioned:
+            self._after_wrap_up(agent, now)
+        elif agent.must_dispose:
+            agent.wrap_up_until = now + rules.wrap_up_s
+            self._timers.set(("wrap", str(agent.user_id)), now + max(OVERRUN_S, rules.wrap_up_s))
+        else:
+            agent.wrap_up_until = now + rules.wrap_up_s
+            self._timers.set(("wrap", str(agent.user_id)), agent.wrap_up_until)
+
+    # ------------------------------------------------------------------------------------------- browser and phone
+
+    def presence(self, user_id: int, online: bool, now: float) -> None:
+        """The web process says whether the agent's browser is there."""
+        agent = self.agents.get(user_id)
+        if agent is None:
+            return
+        agent.online = online
+        agent.online_until = now + HEARTBEAT_S if online else now
+        self._timers.set(("presence", str(user_id)), now + (HEARTBEAT_S if online else GRACE_S))
+
+    def phone(self, user_id: int, state: str, now: float, **stats: float | None) -> None:
+        """The audio leg's state, or new figures about it."""
+        agent = self.agents.get(user_id)
+        if agent is None:
+            return
+        before = agent.phone.state
+        if state != before:
+            agent.phone = PhoneView(state=state, since=now)
+            key = ("phone", str(user_id))
+            if state == "connected":
+                self._timers.cancel(key)
+            elif before == "connected":
+                self._timers.set(key, now + GRACE_S)
+        if stats:
+            agent.phone = PhoneView(state=agent.phone.state, since=agent.phone.since, **stats)
+        self._changed(agent)
+        if state == "connected" and before != "connected" and agent.free:
+            self.on_free(agent, now)
+
+    def timer(self, name: str, user_id: int, now: float) -> None:
+        """One of this team's timers fired."""
+        agent = self.agents.get(user_id)
+        if agent is None:
+            return
+        if name == "wrap" and agent.state is AgentState.WRAP_UP:
+            if agent.must_dispose:
+                agent.must_dispose = False
+                agent.wish, agent.wish_reason = "paused", "no_outcome"
+            self._after_wrap_up(agent, now)
+        elif name == "preview" and agent.state is AgentState.RINGING:
+            self._out.append(fx.DialPreview(user_id))
+        elif name == "phone" and agent.phone.state != "connected":
+            self._phone_gone(agent, now)
+        elif name == "presence":
+            if agent.online and agent.online_until <= now:
+                agent.online = False  # the web process itself has gone silent: the grace begins
+                self._timers.set(("presence", str(user_id)), now + GRACE_S)
+            elif not agent.online and agent.phone.state != "connected" and agent.state is not AgentState.OFFLINE:
+                self._phone_gone(agent, now)
+
+    def _phone_gone(self, agent: Agent, now: float) -> None:
+        if agent.state is AgentState.ON_CALL:
+            self.on_lost(agent, now)
+        if not agent.online:
+            self._leave(agent, now)
+        elif agent.state in (AgentState.AVAILABLE, AgentState.RINGING):
+            self._enter(agent, "paused", "phone_lost", now)
+
+    def restored(self, user_id: int) -> None:
+        """An agent was put back as a dead engine had saved it: show it anew."""
+        self._changed(self.agents[user_id])
+
+    # ---------------------------------------------------------------------------------------------------- inside
+
+    def _after_wrap_up(self, agent: Agent, now: float) -> None:
+        self._timers.cancel(("wrap", str(agent.user_id)))
+        for campaign in agent.campaigns:
+            self._out.append(fx.Observed(campaign, "wrap_end", now, now - agent.since))
+        if agent.call is not None:
+            self._out.append(fx.Fact(CallWrappedUp(agent.call.call_id, agent.user_id, now), agent.call.call_id))
+        agent.wrap_up_until = None
+        state, reason = agent.wish or "available", agent.wish_reason
+        agent.wish = agent.wish_reason = ""
+        self._enter(agent, state, reason, now)
+
+    def _wish_or_free(self, agent: Agent, now: float) -> None:
+        state, reason = agent.wish, agent.wish_reason
+        agent.wish = agent.wish_reason = ""
+        if state and state != "available":
+            self._enter(agent, state, reason, now)
+        elif agent.free:
+            self.on_free(agent, now)
+
+    def _enter(self, agent: Agent, state: str, reason: str, now: float) -> None:
+        if state == "offline":
+            self._leave(agent, now)
+            return
+        was = agent.state
+        if agent.state is AgentState.RINGING:
+            self._drop_preview(agent)
+        if state == "paused":
+            self._step(agent, AgentInput.PAUSE, now, reason)
+            self._observe(agent, "pause", now)
+            return
+        if was is AgentState.AVAILABLE:
+            return
+        agent.call = None
+        self._step(agent, AgentInput.READY, now)
+        self._observe(agent, {AgentState.OFFLINE: "login", AgentState.PAUSED: "unpause"}.get(was, ""), now)
+        if agent.free:
+            self.on_free(agent, now)
+
+    def _leave(self, agent: Agent, now: float) -> None:
+        if agent.state is AgentState.RINGING:
+            self._drop_preview(agent)
+        if agent.state is AgentState.ON_CALL:
+            agent.wish = "offline"
+            return
+        for name in ("wrap", "preview", "phone"):
+            self._timers.cancel((name, str(agent.user_id)))
+        agent.call, agent.wrap_up_until, agent.must_dispose = None, None, False
+        agent.wish = agent.wish_reason = ""
+        was = agent.state
+        agent.phone = PhoneView(state="off", since=now)
+        self._out.append(fx.ClosePhone(agent.user_id))
+        self._step(agent, AgentInput.LEAVE, now)
+        if was is not AgentState.OFFLINE:
+            self._observe(agent, "logout", now)
+
+    def _drop_preview(self, agent: Agent) -> None:
+        self._out.append(fx.ReturnLead(agent.preview, "not_taken"))
+        self._timers.cancel(("preview", str(agent.user_id)))
+        agent.preview, agent.call = {}, None
+
+    def _observe(self, agent: Agent, kind: str, now: float) -> None:
+        if kind:
+            self._out.extend(fx.Observed(campaign, kind, now, 0.0) for campaign in agent.campaigns)
+
+    def _step(self, agent: Agent, event: AgentInput, now: float, reason: str = "") -> None:
+        before = agent.state, agent.reason
+        agent.step(event, now, reason)
+        if (agent.state, agent.reason) != before:
+            self._state_fact(agent, now)
+        else:
+            self._changed(agent)
+
+    def _state_fact(self, agent: Agent, now: float) -> None:
+        call_id = agent.call.call_id if agent.call else None
+        self._out.append(
+            fx.Fact(AgentStateChanged(agent.user_id, agent.state.value, agent.reason, call_id, now), call_id)
+        )
+        self._changed(agent)
+
+    def _changed(self, agent: Agent) -> None:
+        agent.seq += 1
+        self._out.append(fx.AgentChanged(agent.user_id))
+
+
+def view(agent: Agent) -> AgentView:
+    """The live document of an agent."""
+    return AgentView(
+        user_id=agent.user_id,
+        name=agent.name,
+        seq=agent.seq,
+        state=agent.state.value,
+        since=agent.since,
+        reason=agent.reason,
+        pause_after=agent.wish == "paused",
+        wrap_up_until=agent.wrap_up_until,
+        phone=agent.phone,
+        call=agent.call,
+        campaigns=agent.campaigns,
+    )

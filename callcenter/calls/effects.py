@@ -1,0 +1,140 @@
+"""What the floor wants done: typed effects, carried out by the engine's shell in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class Effect:
+    """Base of all effects."""
+
+
+@dataclass(frozen=True)
+class Originate(Effect):
+    """Send the INVITE of a placed call. The shell makes it durable first (facts and saved call), then opens the port."""
+
+    call_id: str
+
+
+@dataclass(frozen=True)
+class HangUpLeg(Effect):
+    """BYE or CANCEL."""
+
+    call_id: str
+
+
+@dataclass(frozen=True)
+class ClosePort(Effect):
+    """The call's media port is no longer needed."""
+
+    call_id: str
+
+
+@dataclass(frozen=True)
+class Room(Effect):
+    """Who hears whom; port names are `call_port(...)` and `agent_port(...)`."""
+
+    room_id: str
+    hears: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Play(Effect):
+    port_id: str
+    play_id: str
+    source: str
+    loop: bool = False
+    mix: bool = False
+
+
+@dataclass(frozen=True)
+class StopPlay(Effect):
+    port_id: str
+
+
+@dataclass(frozen=True)
+class SendDtmf(Effect):
+    port_id: str
+    digits: str
+
+
+@dataclass(frozen=True)
+class Record(Effect):
+    """Start recording: left channel the agent, right the customer."""
+
+    recording_id: str
+    call_id: str
+    left_port: str
+    right_port: str
+
+
+@dataclass(frozen=True)
+class StopRecord(Effect):
+    recording_id: str
+
+
+@dataclass(frozen=True)
+class Fact(Effect):
+    """A fact for the stream."""
+
+    fact: object
+    call_id: str | None = None
+
+
+@dataclass(frozen=True)
+class AgentChanged(Effect):
+    """Save the agent and publish its live document."""
+
+    user_id: int
+
+
+@dataclass(frozen=True)
+class CallChanged(Effect):
+    """Save the call; with `gone`, forget it and release its trunk channel and its lead."""
+
+    call_id: str
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class ClosePhone(Effect):
+    """End the agent's browser session and nailed-up leg."""
+
+    user_id: int
+
+
+@dataclass(frozen=True)
+class Observed(Effect):
+    """Something that pacing learns from: kinds as in `dialer.pacing.interface`."""
+
+    campaign_id: int
+    kind: str
+    at: float
+    value: float
+
+
+@dataclass(frozen=True)
+class DialPreview(Effect):
+    """The agent wants the previewed lead dialed."""
+
+    user_id: int
+
+
+@dataclass(frozen=True)
+class ReturnLead(Effect):
+    """A lead that was offered and not dialed goes back; not before `retry_after_s` from now."""
+
+    entry: Mapping[str, object]
+    reason: str
+    retry_after_s: float = 0.0
+
+
+def call_port(call_id: str) -> str:
+    """Name of a call's media port."""
+    return f"call-{call_id}"
+
+
+def agent_port(tenant: int, user_id: int) -> str:
+    """Name of an agent's nailed-up media port."""
+    return f"agent-{tenant}-{user_id}"

@@ -1,0 +1,54 @@
+"""Timers without a clock: the caller asks for the next deadline and hands in `now`."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+
+Key = tuple[str, ...]
+
+
+class Timers:
+    """Named deadlines in seconds since the epoch. Setting a key again moves its deadline."""
+
+    def __init__(self) -> None:
+        self._at: dict[Key, tuple[float, int]] = {}
+        self._heap: list[tuple[float, int, Key]] = []
+        self._order = itertools.count()
+
+    def set(self, key: Key, at: float) -> None:
+        """Fire `key` at `at`."""
+        entry = (at, next(self._order))
+        self._at[key] = entry
+        heapq.heappush(self._heap, (*entry, key))
+
+    def cancel(self, key: Key) -> None:
+        """Forget `key`; harmless if it is not set."""
+        self._at.pop(key, None)
+
+    def cancel_all(self, *prefix: str) -> None:
+        """Forget every key that begins with `prefix`."""
+        for key in [k for k in self._at if k[: len(prefix)] == prefix]:
+            del self._at[key]
+
+    def due(self, now: float) -> Key | None:
+        """Take the earliest key whose deadline has come, or None."""
+        self._drop_stale()
+        if self._heap and self._heap[0][0] <= now:
+            key = heapq.heappop(self._heap)[2]
+            del self._at[key]
+            return key
+        return None
+
+    def next_deadline(self) -> float | None:
+        """The earliest deadline, or None."""
+        self._drop_stale()
+        return self._heap[0][0] if self._heap else None
+
+    def has(self, *key: str) -> bool:
+        """Whether `key` is set."""
+        return key in self._at
+
+    def _drop_stale(self) -> None:
+        while self._heap and self._at.get(self._heap[0][2]) != self._heap[0][:2]:
+            heapq.heappop(self._heap)

@@ -1,0 +1,85 @@
+"""`python -m callcenter.processes.engine`: wires SIP, media, edge, journal and dialing into one engine and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import redis.asyncio as aioredis
+import uvloop
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from callcenter import config, log
+from callcenter.processes.engine.dialing import Dialing
+from callcenter.processes.engine.inbox import Inbox
+from callcenter.processes.engine.restore import SETTINGS_TENANTS, claim, restore
+from callcenter.processes.engine.shell import Engine, Tenant
+from callcenter.processes.prompts import installed_prompts
+from callcenter.telephony.edge.client import AiortcEdge
+from callcenter.telephony.edge.rtpengine import RtpengineEdge
+from callcenter.telephony.media.client import MediaClient
+from callcenter.telephony.ports import EdgePort
+from callcenter.telephony.sip.adapter import SippyPort
+
+
+def _edge(settings: config.Config) -> EdgePort:
+    if settings.edge == "rtpengine":
+        host, _, port = settings.rtpengine_ng.partition(":")
+        return RtpengineEdge(host, int(port))
+    return AiortcEdge(settings.edge_socket)
+
+
+async def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = config.load()
+    connection = aioredis.Redis.from_url(settings.redis_url, retry=Retry(NoBackoff(), 1), socket_connect_timeout=2)
+    sip = SippyPort(settings.sip_host, settings.sip_port)
+    media = MediaClient(settings)
+    edge = _edge(settings)
+    engine = Engine(settings, connection, sip, media, edge, installed_prompts(settings.var))
+    dialing = Dialing(engine)
+    inbox = Inbox(engine, dialing)
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    writer = asyncio.create_task(engine.journal.run())
+    await sip.start(engine.on_sip)
+    await media.start(engine.on_media)
+    await edge.start(engine.on_edge)
+    await restore(engine, inbox)
+    tasks = [
+        asyncio.create_task(inbox.run()),
+        asyncio.create_task(dialing.run()),
+        asyncio.create_task(engine.reconcile()),
+        asyncio.create_task(_tenants(engine, inbox)),
+    ]
+    logging.getLogger(__name__).info("engine %s is up", settings.engine_id)
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+    writer.cancel()
+    await engine.journal.drain()
+    # Calls and browsers go on: the next engine takes them up.
+    await media.stop()
+
+
+async def _tenants(engine: Engine, inbox: Inbox) -> None:
+    """Enterprises that were opened since; the relay writes their settings first."""
+    while True:
+        await asyncio.sleep(2)
+        try:
+            known = {int(t) for t in await engine.redis.smembers(SETTINGS_TENANTS)}
+            for tenant in known:
+                if await claim(engine, tenant):
+                    engine.tenants.setdefault(tenant, Tenant(tenant))
+        except (aioredis.RedisError, OSError):
+            continue
+
+
+if __name__ == "__main__":
+    log.set_up("engine", config.load().log_level)
+    uvloop.run(main())

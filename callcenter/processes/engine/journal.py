@@ -1,0 +1,145 @@
+"""What the engine must not forget: facts, saved agents and calls, leads in flight, live documents and answers.
+
+Everything is queued in order and written in transactions by one task, so that a fact and the release of its lead are one
+step. While Redis is away the queue grows and the engine goes on; `durable()` waits until all that was queued before it
+is written, which is how an INVITE never goes out before its call is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import redis.asyncio as aioredis
+from redis.exceptions import RedisError
+
+from callcenter import wire
+from callcenter.events import streams
+from callcenter.events.envelope import Envelope
+from dialer import hopper
+
+log = logging.getLogger(__name__)
+BATCH = 500
+RETRY_S = 0.2
+FACTS_LENGTH = 1_000_000
+
+
+def agents_key(tenant: int) -> str:
+    """Hash of the tenant's agents as saved by its engine."""
+    return f"agents:{tenant}"
+
+
+def calls_key(tenant: int) -> str:
+    """Hash of the tenant's live calls as saved by its engine."""
+    return f"calls:{tenant}"
+
+
+class Journal:
+    """Ordered writes to Redis; see the module's text."""
+
+    def __init__(self, connection: aioredis.Redis) -> None:
+        self._redis = connection
+        self._queue: list[tuple[Any, ...]] = []
+        self._wake = asyncio.Event()
+        self.up = True
+
+    # Each operation is (method of a pipeline, arguments …).
+
+    def fact(self, envelope: Envelope) -> None:
+        """Append a fact to the stream of facts."""
+        self._add("xadd", streams.FACTS_STREAM, {"e": wire.to_json(envelope)}, "*", FACTS_LENGTH, True)
+
+    def live(self, tenant: int, topic: str, document: object) -> None:
+        """Replace a live document and push it."""
+        raw = wire.to_json(document)
+        self._add("hset", streams.live_key(tenant), topic, raw)
+        fields = {"t": str(tenant), "k": topic, "d": raw}
+        self._add("xadd", streams.LIVE_STREAM, fields, "*", streams.LIVE_LENGTH, True)
+
+    def agent(self, tenant: int, user_id: int, saved: object) -> None:
+        """Save an agent."""
+        self._add("hset", agents_key(tenant), str(user_id), wire.to_json(saved))
+
+    def call(self, tenant: int, call_id: str, saved: object) -> None:
+        """Save a live call."""
+        self._add("hset", calls_key(tenant), call_id, wire.to_json(saved))
+
+    def call_gone(self, tenant: int, call_id: str) -> None:
+        """Forget an ended call."""
+        self._add("hdel", calls_key(tenant), call_id)
+
+    def placed(self, tenant: int, lead_id: int | None, call_id: str, phone: str, raw_entry: str, now: float) -> None:
+        """A lead's INVITE is about to go out, and the number counts as tried."""
+        if lead_id is not None:
+            flight = {"entry": raw_entry, "call_id": call_id, "state": "placed", "at": now}
+            self._add("hset", hopper.flight_key(tenant), str(lead_id), wire.to_json(flight))
+        tries = hopper.tries_key(tenant, phone)
+        self._add("zadd", tries, {call_id: now})
+        self._add("zremrangebyscore", tries, 0, now - hopper.KEEP_TRIES_S)
+        self._add("expire", tries, hopper.KEEP_TRIES_S)
+
+    def landed(self, tenant: int, lead_id: int) -> None:
+        """A lead is no longer in flight: its outcome is in the facts."""
+        self._add("hdel", hopper.flight_key(tenant), str(lead_id))
+
+    def answer(self, command_id: str, reply: object) -> None:
+        """Answer a command."""
+        key = streams.reply_key(command_id)
+        self._add("rpush", key, wire.to_json(reply))
+        self._add("expire", key, streams.REPLY_EXPIRES_S)
+
+    def _add(self, *operation: Any) -> None:
+        self._queue.append(operation)
+        self._wake.set()
+
+    async def durable(self) -> None:
+        """Return when everything queued so far is written."""
+        if not self._queue:
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._queue.append(("__mark__", future))
+        self._wake.set()
+        await future
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                batch = self._queue[:BATCH]
+                await self._write(batch)
+                del self._queue[: len(batch)]
+                for operation in batch:
+                    if operation[0] == "__mark__" and not operation[1].done():
+                        operation[1].set_result(None)
+
+    async def drain(self) -> None:
+        """Write what is left, once; for a clean stop."""
+        batch, self._queue = self._queue, []
+        if batch:
+            await self._write(batch)
+
+    async def _write(self, batch: list[tuple[Any, ...]]) -> None:
+        while True:
+            try:
+                async with self._redis.pipeline(transaction=True) as pipe:
+                    for method, *arguments in batch:
+                        if method == "xadd":
+                            key, fields, id_, maxlen, approximate = arguments
+                            pipe.xadd(key, fields, id=id_, maxlen=maxlen, approximate=approximate)
+                        elif method == "zadd":
+                            pipe.zadd(arguments[0], mapping=arguments[1])
+                        elif method != "__mark__":
+                            getattr(pipe, method)(*arguments)
+                    await pipe.execute()
+                if not self.up:
+                    log.info("redis is back; %d writes were kept", len(self._queue))
+                self.up = True
+                return
+            except (RedisError, OSError) as error:
+                if self.up:
+                    log.warning("redis is away, writes are kept: %s", error)
+                self.up = False
+                await asyncio.sleep(RETRY_S)

@@ -1,0 +1,134 @@
+"""Takes up what a dead engine left: settings, agents, calls in conversation, leads in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+
+from callcenter import wire
+from callcenter.acd.agent import Agent, AgentState
+from callcenter.acd.views import PhoneView
+from callcenter.calls import effects as fx
+from callcenter.calls.call import Call, CallState
+from callcenter.clock import wall_s
+from callcenter.events import streams
+from callcenter.processes.engine.inbox import Inbox
+from callcenter.processes.engine.journal import agents_key, calls_key
+from callcenter.processes.engine.shell import Engine, Tenant
+from callcenter.telephony.ports import Dialog
+from dialer import hopper
+
+log = logging.getLogger(__name__)
+SETTINGS_TENANTS = "cfg:tenants"
+
+
+def settings_key(tenant: int) -> str:
+    """Hash "entity:id" → document, written by the relay."""
+    return f"cfg:{tenant}"
+
+
+async def restore(engine: Engine, inbox: Inbox) -> None:
+    """Everything, tenant by tenant; then media and edge forget what nobody took up."""
+    for raw in await engine.redis.smembers(SETTINGS_TENANTS):
+        tenant_id = int(raw)
+        if await claim(engine, tenant_id):
+            tenant = engine.tenants[tenant_id] = Tenant(tenant_id)
+            await _settings(engine, inbox, tenant)
+            await _agents(engine, tenant)
+            await _calls(engine, tenant)
+            await _leased(engine, tenant)
+            engine.apply(tenant)
+    await engine.media.reset()
+
+
+async def claim(engine: Engine, tenant: int) -> bool:
+    """Hold the tenant for this engine (again). False if another engine holds it."""
+    key = streams.engine_of_key(tenant)
+    mine = engine.config.engine_id.encode()
+    if not await engine.redis.set(key, mine, nx=True):
+        return bool(await engine.redis.get(key) == mine)
+    return True
+
+
+async def _settings(engine: Engine, inbox: Inbox, tenant: Tenant) -> None:
+    docs = await engine.redis.hgetall(settings_key(tenant.id))
+    order = {"enterprise": 0, "trunk": 1, "campaign": 2, "user": 3}
+    for name in sorted(docs, key=lambda n: order.get(n.decode().split(":")[0], 9)):
+        entity, _, id_ = name.decode().partition(":")
+        inbox.settle(tenant, entity, int(id_), wire.from_json(docs[name], dict[str, Any]))
+    tenant.floor.take()
+
+
+async def _agents(engine: Engine, tenant: Tenant) -> None:
+    now = wall_s()
+    for raw in (await engine.redis.hgetall(agents_key(tenant.id))).values():
+        saved = wire.from_json(raw, Agent)
+        known = tenant.floor.team.agents.get(saved.user_id)
+        if known is None:
+            continue
+        saved.name, saved.campaigns = known.name, known.campaigns
+        saved.seq += 1000  # the newest document may not have been written
+        if saved.state is AgentState.RINGING:
+            engine.return_lead(tenant, dict(saved.preview), "engine_restarted", 0.0)
+            saved.state, saved.since, saved.preview, saved.call = AgentState.AVAILABLE, now, {}, None
+        if saved.phone.state != "off":
+            try:
+                await engine.media.take_up(fx.agent_port(tenant.id, saved.user_id))
+                await _take_up_browser(engine, tenant, saved.user_id)
+            except (KeyError, OSError):
+                saved.phone = PhoneView(state="interrupted", since=now)
+                tenant.floor.timers.set(("phone", str(saved.user_id)), now + 20)
+        tenant.floor.team.agents[saved.user_id] = saved
+        if saved.state is AgentState.WRAP_UP:
+            tenant.floor.timers.set(("wrap", str(saved.user_id)), max(now + 1, saved.wrap_up_until or now))
+        if saved.state is not AgentState.OFFLINE:
+            tenant.floor.timers.set(("presence", str(saved.user_id)), now + 30)
+        tenant.floor.team.restored(saved.user_id)
+
+
+async def _take_up_browser(engine: Engine, tenant: Tenant, user_id: int) -> None:
+    take_up = getattr(engine.edge, "take_up", None)
+    if take_up is not None:
+        await asyncio.wait_for(take_up(f"{tenant.id}-{user_id}"), 3)
+
+
+async def _calls(engine: Engine, tenant: Tenant) -> None:
+    now = wall_s()
+    for raw in (await engine.redis.hgetall(calls_key(tenant.id))).values():
+        try:
+            call = wire.from_json(raw, Call)
+        except msgspec.ValidationError as error:
+            log.error("a saved call can't be read: %s", error)
+            continue
+        tenant.trunks.take(call.trunk_id)
+        if call.dialog is not None:
+            dialog = wire.convert(call.dialog, Dialog)
+            if "~" in dialog.leg_id:
+                tenant.tried[call.call_id] = [call.trunk_id] * (int(dialog.leg_id.split("~")[1]) + 1)
+            engine.sip.adopt(dialog)
+        goes_on = call.state in (CallState.TALKING, CallState.HELD)
+        if goes_on:
+            try:
+                await engine.media.take_up(fx.call_port(call.call_id))
+            except KeyError:
+                log.warning("call %s has lost its audio", call.call_id)
+        tenant.floor.restore(call, now)
+    log.info("tenant %d: %d calls go on", tenant.id, len(tenant.floor.calls))
+
+
+async def _leased(engine: Engine, tenant: Tenant) -> None:
+    """Leads that were handed out and whose INVITE never went out go back; placed ones whose call is not known any more
+    are left to the recorder's reconciler."""
+    calls = {c.lead_id for c in tenant.floor.calls.values()}
+    for raw_id, raw in (await engine.redis.hgetall(hopper.flight_key(tenant.id))).items():
+        flight = wire.from_json(raw, dict[str, Any])
+        lead_id = int(raw_id)
+        if lead_id in calls:
+            continue
+        if flight["state"] == "leased":
+            engine.return_lead(tenant, hopper.entry(flight["entry"]), "engine_restarted", 0.0)
+        elif not await engine.redis.hexists(calls_key(tenant.id), flight["call_id"]):
+            engine.journal.landed(tenant.id, lead_id)

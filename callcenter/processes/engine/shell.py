@@ -1,0 +1,339 @@
+"""Carries events to the floors and their effects out. One `Tenant` per enterprise, one `Engine` for all.
+
+Nothing is decided here. Every event takes the same way: floor, effects, journal; the audio of a connection is patched
+before anything is written, because a caller is waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import redis.asyncio as aioredis
+
+from callcenter import log as logs
+from callcenter.acd import team
+from callcenter.calls import effects as fx
+from callcenter.calls.call import Call
+from callcenter.calls.control import Controls
+from callcenter.calls.facts import LeadReturned
+from callcenter.calls.floor import Floor
+from callcenter.clock import wall_s
+from callcenter.config import Config
+from callcenter.events.envelope import FACTS
+from callcenter.processes.engine.journal import Journal
+from callcenter.telephony import ports as p
+from callcenter.telephony.trunks import TrunkPool
+from dialer.campaign import CampaignRun
+from dialer.control import ByHandControl, DialedControl
+
+log = logging.getLogger(__name__)
+
+
+class Tenant:
+    """One enterprise in this engine: its floor, its campaigns, its trunks. `documents`: settings by (entity, id)."""
+
+    def __init__(self, tenant: int) -> None:
+        self.id = tenant
+        self.floor = Floor(tenant, Controls(DialedControl(), ByHandControl()))
+        self.documents: dict[tuple[str, int], dict[str, Any]] = {}
+        self.campaigns: dict[int, CampaignRun] = {}
+        self.trunks = TrunkPool([])
+        self.entries: dict[str, dict[str, Any]] = {}  # call id → the hopper entry that it dials
+        self.tried: dict[str, list[int]] = {}  # call id → trunks that were tried
+
+    @property
+    def expired(self) -> bool:
+        """Whether the enterprise's account is past its date (row E10)."""
+        doc = self.documents.get(("enterprise", self.id), {})
+        until = doc.get("valid_until_s")
+        return until is not None and wall_s() >= float(until)
+
+    @property
+    def time_zone(self) -> str:
+        """The enterprise's own zone."""
+        return str(self.documents.get(("enterprise", self.id), {}).get("time_zone") or "UTC")
+
+    def calls_of(self, campaign_id: int) -> list[Call]:
+        """The campaign's calls on the floor."""
+        return [c for c in self.floor.calls.values() if c.campaign_id == campaign_id]
+
+
+class Engine:
+    """Owns the live calls of its tenants; see the package's text."""
+
+    def __init__(
+        self, config: Config, connection: aioredis.Redis, sip: p.SipPort, media: p.MediaPort, edge: p.EdgePort,
+        prompts: dict[str, str],
+    ) -> None:  # fmt: skip
+        self.config, self.redis = config, connection
+        self.sip, self.media, self.edge = sip, media, edge
+        self.prompts = prompts
+        self.journal = Journal(connection)
+        self.tenants: dict[int, Tenant] = {}
+        self.media_up = True
+        self.dial_preview: Callable[[Tenant, int], None] = lambda tenant, user_id: None
+        self.trunk_health: dict[int, p.TrunkHealth] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Any, what: str) -> None:
+        """Run a coroutine on its own; a failure is logged with what it was."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+
+        def done(t: asyncio.Task[Any]) -> None:
+            self._tasks.discard(t)
+            if not t.cancelled() and t.exception() is not None:
+                log.error("%s failed", what, exc_info=t.exception())
+
+        task.add_done_callback(done)
+
+    # --------------------------------------------------------------------------------------------------- events in
+
+    def find(self, call_id: str) -> Tenant | None:
+        """The tenant whose floor has this call."""
+        return next((t for t in self.tenants.values() if call_id in t.floor.calls), None)
+
+    def on_sip(self, event: p.SipEvent) -> None:
+        """From the SIP adapter."""
+        if isinstance(event, p.TrunkHealth):
+            self.trunk_health[event.trunk_id] = event
+            for tenant in self.tenants.values():
+                if ("trunk", event.trunk_id) in tenant.documents:
+                    tenant.trunks.set_health(event.trunk_id, event.up)
+            return
+        if isinstance(event, p.InboundCall):
+            self.sip.reject(event.leg_id, 404, "Not Found")
+            return
+        call_id = event.leg_id.split("~")[0]
+        tenant = self.find(call_id)
+        if tenant is None:
+            return
+        call = tenant.floor.calls[call_id]
+        with logs.bind(tenant=tenant.id, call=call_id):
+            if isinstance(event, p.LegEnded) and self._try_next_trunk(tenant, call, event):
+                return
+            if isinstance(event, p.LegAnswered | p.LegEarlyMedia | p.LegUpdated):
+                self._far_media(call_id, event.sdp)
+            if event.leg_id != call_id:
+                event = dataclasses.replace(event, leg_id=call_id)  # type: ignore[type-var]
+            tenant.floor.sip(event, wall_s())
+            self.apply(tenant)
+
+    def _far_media(self, call_id: str, sdp: p.Sdp) -> None:
+        try:
+            self.media.update_port(
+                fx.call_port(call_id), remote=sdp.address, codec=sdp.codec, dtmf_pt=sdp.dtmf_pt,
+                sending=sdp.direction in ("sendrecv", "recvonly"),
+            )  # fmt: skip
+        except KeyError:
+            log.warning("the call has no media port any more")
+
+    def _try_next_trunk(self, tenant: Tenant, call: Call, event: p.LegEnded) -> bool:
+        """A trunk that can't take the call is not the callee's answer: the next trunk gets it."""
+        trunk_fault = event.cause in (p.Cause.CONGESTION, p.Cause.UNREACHABLE, p.Cause.REJECTED)
+        if not trunk_fault or call.ringing_at or call.answered_at or call.hanging_up_since is not None:
+            return False
+        tried = tenant.tried.setdefault(call.call_id, [call.trunk_id])
+        choice = self.choose_trunk(tenant, call.number, call.campaign_id, frozenset(tried))
+        if choice is None:
+            return False
+        tenant.trunks.release(call.trunk_id)
+        tried.append(choice.trunk_id)
+        call.trunk_id, call.dialed = choice.trunk_id, choice.number
+        self.journal.call(tenant.id, call.call_id, call)
+        self.spawn(self._originate(tenant, call.call_id, f"{call.call_id}~{len(tried) - 1}"), "originate again")
+        return True
+
+    def choose_trunk(
+        self, tenant: Tenant, number: str, campaign_id: int | None, tried: frozenset[int] = frozenset()
+    ) -> Any:
+        """A trunk with a free channel for `number`, its channel now ours; None if there is none."""
+        run = tenant.campaigns.get(campaign_id or -1)
+        allowed = run.settings.trunk_ids if run is not None else ()
+        exclude = set(tried)
+        if allowed:
+            exclude |= {t for e, t in tenant.documents if e == "trunk" and t not in allowed}
+        choice = tenant.trunks.choose(wall_s(), number, frozenset(exclude))
+        return choice if hasattr(choice, "trunk_id") else None
+
+    def on_media(self, event: p.MediaEvent) -> None:
+        """From the media client."""
+        now = wall_s()
+        if isinstance(event, p.MediaUp):
+            self.media_up = True
+        elif isinstance(event, p.MediaDown):
+            self.media_up = False
+        for tenant in self.tenants.values():
+            tenant.floor.media(event, now)
+            self.apply(tenant)
+
+    def on_edge(self, event: p.EdgeEvent) -> None:
+        """From the browser edge."""
+        tenant_id, _, user_id = event.session_id.partition("-")
+        tenant = self.tenants.get(int(tenant_id))
+        if tenant is None:
+            return
+        state = {p.EdgeState.CLOSED: "off"}.get(event.state, event.state.value)
+        stats = {k: v for k, v in event.stats.items() if k in ("loss", "jitter_ms", "round_trip_ms", "mos")}
+        tenant.floor.team.phone(int(user_id), state, wall_s(), **stats)
+        self.apply(tenant)
+
+    # -------------------------------------------------------------------------------------------------- effects out
+
+    def apply(self, tenant: Tenant) -> None:
+        """Carry out what the floor wants done."""
+        while effects := tenant.floor.take():
+            for effect in effects:
+                self._apply(tenant, effect)
+        self._arm()
+
+    def _apply(self, tenant: Tenant, effect: fx.Effect) -> None:
+        now = wall_s()
+        match effect:
+            case fx.Room(room_id=room, hears=hears):
+                try:
+                    self.media.set_room(room, hears)
+                except KeyError as missing:
+                    log.warning("room of %s: no port %s", room, missing)
+            case fx.Play(port_id=port, play_id=play, source=source, loop=loop, mix=mix):
+                self._media(lambda: self.media.play(port, play, self.prompts.get(source, source), loop=loop, mix=mix))
+            case fx.StopPlay(port_id=port):
+                self._media(lambda: self.media.stop_play(port))
+            case fx.SendDtmf(port_id=port, digits=digits):
+                self._media(lambda: self.media.send_dtmf(port, digits))
+            case fx.Record(recording_id=rid, left_port=left, right_port=right):
+                path = self.config.recordings_dir / "live" / str(tenant.id) / f"{rid}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._media(lambda: self.media.start_recording(rid, str(path), left, right))
+            case fx.StopRecord(recording_id=rid):
+                self._media(lambda: self.media.stop_recording(rid))
+            case fx.HangUpLeg(call_id=call_id):
+                tried = len(tenant.tried.get(call_id, [0])) - 1
+                self.sip.hangup(f"{call_id}~{tried}" if tried else call_id)
+            case fx.ClosePort(call_id=call_id):
+                self.media.delete_port(fx.call_port(call_id))
+            case fx.Originate(call_id=call_id):
+                self.spawn(self._originate(tenant, call_id, call_id), "originate")
+            case fx.Fact(fact=fact, call_id=call_id):
+                self.journal.fact(FACTS.pack(fact, tenant=tenant.id, at=now, call=call_id))
+            case fx.AgentChanged(user_id=user_id):
+                self._save_agent(tenant, user_id)
+            case fx.CallChanged(call_id=call_id, gone=gone):
+                self._save_call(tenant, call_id, gone)
+            case fx.ClosePhone(user_id=user_id):
+                self.edge.close(f"{tenant.id}-{user_id}")
+                self.media.delete_port(fx.agent_port(tenant.id, user_id))
+            case fx.Observed(campaign_id=campaign, kind=kind, at=at, value=value):
+                if campaign in tenant.campaigns:
+                    tenant.campaigns[campaign].observe(kind, at, value)
+            case fx.DialPreview(user_id=user_id):
+                self.dial_preview(tenant, user_id)
+            case fx.ReturnLead(entry=entry, reason=reason, retry_after_s=retry_after_s):
+                self.return_lead(tenant, dict(entry), reason, retry_after_s)
+            case _:
+                raise TypeError(f"no one carries out {type(effect).__name__}")
+
+    def _media(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except KeyError as missing:
+            log.warning("media: nothing is called %s", missing)
+
+    def _save_agent(self, tenant: Tenant, user_id: int) -> None:
+        agent = tenant.floor.team.agents.get(user_id)
+        if agent is not None:
+            self.journal.agent(tenant.id, user_id, agent)
+            self.journal.live(tenant.id, f"agent:{user_id}", team.view(agent))
+
+    def _save_call(self, tenant: Tenant, call_id: str, gone: bool) -> None:
+        call = tenant.floor.calls.get(call_id)
+        if call is None:
+            return
+        if not gone:
+            self.journal.call(tenant.id, call_id, call)
+            return
+        self.journal.call_gone(tenant.id, call_id)
+        tenant.trunks.release(call.trunk_id)
+        tenant.entries.pop(call_id, None)
+        tenant.tried.pop(call_id, None)
+        if call.lead_id is not None:
+            self.journal.landed(tenant.id, call.lead_id)
+
+    def return_lead(self, tenant: Tenant, entry: dict[str, Any], reason: str, retry_after_s: float) -> None:
+        """An undialed lead goes back to its list."""
+        lead_id = int(entry["lead_id"])
+        now = wall_s()
+        fact = LeadReturned(lead_id, int(entry["campaign_id"]), reason, now + retry_after_s if retry_after_s else None)
+        self.journal.fact(FACTS.pack(fact, tenant=tenant.id, at=now))
+        self.journal.landed(tenant.id, lead_id)
+
+    async def _originate(self, tenant: Tenant, call_id: str, leg_id: str) -> None:
+        await self.journal.durable()
+        call = tenant.floor.calls.get(call_id)
+        if call is None or call.hanging_up_since is not None:
+            if call is not None:
+                tenant.floor.lost(call_id, p.Cause.CANCELLED, wall_s())
+                self.apply(tenant)
+            return
+        codec = self.trunk_codec(tenant, call.trunk_id)
+        try:
+            address = await self.media.create_port(fx.call_port(call_id), codec=codec)
+            self.sip.originate(
+                leg_id, call.trunk_id, call.dialed, call.caller_id, p.Sdp(address, codec), call.ring_timeout_s
+            )
+        except (RuntimeError, KeyError) as error:
+            log.error("call %s can't be placed: %s", call_id, error)
+            tenant.floor.lost(call_id, p.Cause.CONGESTION, wall_s())
+            self.apply(tenant)
+
+    def trunk_codec(self, tenant: Tenant, trunk_id: int) -> str:
+        """The codec that a trunk is set up for."""
+        return str(tenant.documents.get(("trunk", trunk_id), {}).get("codec") or "pcmu")
+
+    async def open_port(self, tenant: Tenant, call_id: str, codec: str) -> p.MediaAddress:
+        """The media port of a call that is about to be placed, on the worker of the tenant's agents."""
+        near = next(
+            (
+                fx.agent_port(tenant.id, a.user_id)
+                for a in tenant.floor.team.agents.values()
+                if a.phone.state == "connected"
+            ),
+            "",
+        )
+        try:
+            return await self.media.create_port(fx.call_port(call_id), near=near, codec=codec)
+        except KeyError:
+            return await self.media.create_port(fx.call_port(call_id), codec=codec)
+
+    # ------------------------------------------------------------------------------------------------------- timers
+
+    def _arm(self) -> None:
+        deadlines = [d for t in self.tenants.values() if (d := t.floor.next_deadline()) is not None]
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadlines:
+            delay = max(0.0, min(deadlines) - wall_s())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        now = wall_s()
+        for tenant in self.tenants.values():
+            tenant.floor.advance(now)
+            self.apply(tenant)
+        self._arm()
+
+    async def reconcile(self) -> None:
+        """Every 10 s: nothing may stand without a timer or an owner."""
+        while True:
+            await asyncio.sleep(10)
+            for tenant in self.tenants.values():
+                for found in tenant.floor.reconcile(wall_s()):
+                    log.error("reconciler: %s", found)
+                self.apply(tenant)
