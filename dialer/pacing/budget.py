@@ -8,18 +8,22 @@ much of it is left; the risk accepted for one more call is moved until the risks
 import math
 
 # The day aims below the cap, because the last abandoned call is a whole one.
-AIM = 0.955
-RESERVE_CALLS = 0.5
+AIM = 0.985
+RESERVE_CALLS = 1.4
 EASE = 1.6
+SHORT = 0.6
 GAIN = 0.02
-MIN_FACTOR, MAX_FACTOR = 0.5, 8.0
+MIN_FACTOR, MAX_FACTOR = 0.5, 20.0
 FIRST_FACTOR = 2.0
 PRIOR_LIVE = 20.0
 BIAS_CALLS = 6.0
 
 
 class Budget:
-    """The day's account of abandoned calls. `live_before` and `abandoned_before` are of the same day, before a restart."""
+    """The day's account of abandoned calls.
+
+    `live_before` and `abandoned_before` are of the same day, before a restart.
+    """
 
     def __init__(self, cap: float, shift_s: float, live_before: int = 0, abandoned_before: int = 0) -> None:
         self.cap = cap
@@ -47,7 +51,7 @@ class Budget:
         end = self.live + coming
         spare = aim * end - self.abandoned - RESERVE_CALLS * min(1.0, now / self._shift_s * 2)
         if coming < 1.0 or self._rate is None:
-            share = aim if spare > 0 or self.live < PRIOR_LIVE and self.abandoned == 0 else 0.0
+            share = aim if spare > 0 or (self.live < PRIOR_LIVE and self.abandoned == 0) else 0.0
         else:
             share = spare / coming
         self.share = min(max(share, 0.0), EASE * aim)
@@ -56,9 +60,9 @@ class Budget:
     _bias = 1.0
 
     @property
-    def spent(self) -> bool:
-        """Nothing may be risked any more for now."""
-        return self.share <= 0.0
+    def short(self) -> bool:
+        """Clearly less may be risked than an even spread over the day would allow."""
+        return self.share < SHORT * self.cap * AIM or self.cap <= 0.0
 
     @property
     def limit(self) -> float:
@@ -69,6 +73,6 @@ class Budget:
         """A call was dialed that turns out live with probability `live` and then costs `cost` abandoned calls."""
         self._accepted += cost * live
         if self.share > 0.0:
-            error = (self.share / min(max(self._bias, 0.5), 2.0) - cost) / (self.cap * AIM)
+            error = (self.share / min(max(self._bias, 0.2), 2.0) - cost) / (self.cap * AIM)
             self._factor *= math.exp(GAIN * live * max(-3.0, min(1.5, error)))
             self._factor = min(max(self._factor, MIN_FACTOR), MAX_FACTOR)

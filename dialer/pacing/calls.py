@@ -5,6 +5,8 @@ second of ringing; how long screening takes; and a quick factor, `Level`, on the
 people who answer changes within minutes while the shape of ringing hardly does.
 """
 
+from collections import deque
+
 import numpy as np
 
 from dialer.pacing.hazards import Floats, Ints, ages, lognormal_hazard, spread
@@ -46,7 +48,7 @@ class CallsInFlight:
         self._answered: dict[int, list[tuple[float, float]]] = {}
         self._ring_of_screened: dict[float, int] = {}
         self.level = Level()
-        self._expected = 0.0
+        self._expected: deque[float] = deque()
         self.rebuild()
 
     def observe(self, s: Snapshot) -> None:
@@ -63,7 +65,10 @@ class CallsInFlight:
                 self._answer_was(kind == "live", t, value)
             elif kind in ("no_answer", "busy", "invalid"):
                 self._gone[self._bin(value)] += 1.0
-        self.level.observe(lives, self._expected)
+        lag = round(float(np.arange(DELAY_BINS) @ self._delay / self._delay.sum()) / self._tick_s)
+        while len(self._expected) > lag:
+            self.level.observe(lives, self._expected.popleft())
+            lives = 0
         self._ringing = ages(s.now, s.ringing_since, self._rings - 1)
         self._exposure += self._tick_s * np.bincount(self._ringing, minlength=self._rings)
         # A call is first seen a tick after its dial: its first second is known from what was placed.
@@ -74,8 +79,9 @@ class CallsInFlight:
         ]
         if len(self._answered) > 4096 or len(self._ring_of_screened) > 4096:
             self._drop_old(s.now)
-        # Ringing calls answered in the next second by a person; screening only delays when they are counted.
-        self._expected = self._tick_s * float(self._answer_live[self._ringing].sum())
+        # Calls answered by a person in the next second are seen to be so after the screening.
+        answered = float(self._answer_live[self._ringing].sum())
+        self._expected.append(self._tick_s * answered / self._level_in_tables)
 
     def live_in(self) -> tuple[Floats, Floats]:
         """P(live in the h-th second from now), per call: ringing, shape (calls, `span`), and screening, the same."""
@@ -99,9 +105,14 @@ class CallsInFlight:
         """Work the tables out anew from what was learned."""
         n, span = self._rings, self._span
         exposure = self._smooth @ self._exposure
-        live = self.level.mean * (self._smooth @ self._live) / exposure
+        live = (self._smooth @ self._live) / exposure
         other = (self._smooth @ self._other) / exposure
-        ends = np.minimum(live + other + self._gone / np.maximum(self._exposure, 1e-9), 0.95)
+        gone = self._gone / np.maximum(self._exposure, 1e-9)
+        # The tables hold the shape, the level alone holds the amount: else one silence would be believed twice.
+        left = np.cumprod(np.concatenate(([1.0], 1.0 - np.minimum(live + other + gone, 0.95))))[:-1]
+        self._level_in_tables = self.level.mean
+        live *= self._level_in_tables * PRIOR_LIVE / max(float((live * left).sum()), 1e-6)
+        ends = np.minimum(live + other + gone, 0.95)
         survival = np.concatenate(([1.0], np.cumprod(1.0 - ends)))
         self._answer_live = np.minimum(live, 0.9)
         density = self._answer_live * survival[:-1]

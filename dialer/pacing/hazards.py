@@ -29,7 +29,7 @@ def lognormal_hazard(mean_s: float, cv: float, seconds: int) -> Floats:
     t = np.arange(seconds) + 0.5
     density = np.exp(-((np.log(t) - mu) ** 2) / (2 * s2)) / (t * sigma * (2 * np.pi) ** 0.5)
     survival = np.maximum(1.0 - np.cumsum(density) + density / 2, 0.02)
-    return np.minimum(density / survival, 0.9)
+    return np.asarray(np.minimum(density / survival, 0.9))
 
 
 def spread(width_s: float, growth: float, seconds: int) -> Floats:
@@ -37,7 +37,7 @@ def spread(width_s: float, growth: float, seconds: int) -> Floats:
     t = np.arange(seconds) + 0.5
     width = width_s + growth * t
     kernel = np.exp(-(((t[None, :] - t[:, None]) / width[:, None]) ** 2) / 2)
-    return kernel / kernel.sum(axis=1, keepdims=True)
+    return np.asarray(kernel / kernel.sum(axis=1, keepdims=True))
 
 
 class DurationHazard:

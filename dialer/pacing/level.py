@@ -21,8 +21,8 @@ class Level:
         self._seen_fast = self._expected_fast = PRIOR_EVENTS
 
     def observe(self, seen: int, expected: float) -> None:
-        """In one tick `seen` calls turned out live where the tables (factor included) expected `expected`."""
-        raw = max(0.0, expected) / self.mean
+        """In one tick `seen` calls turned out live where the tables without the factor expected `expected`."""
+        raw = max(0.0, expected)
         slow, fast = math.exp(-raw / SLOW_EVENTS), math.exp(-raw / FAST_EVENTS)
         self._seen = self._seen * slow + seen
         self._seen_squares = self._seen_squares * slow * slow + seen

@@ -5,19 +5,20 @@ The ratio is the supervisor's choice and nothing corrects it: too high for the l
 
 import math
 
+from callcenter.errors import InvalidInput
 from dialer.pacing.interface import CampaignInfo, Snapshot, in_flight
 
 DEFAULT_RATIO = 1.5
 
 
-class RatioOutOfRange(ValueError):
+class RatioOutOfRange(InvalidInput):
     """The ratio is not a finite number ≥ 0."""
 
     code = "pacing.ratio_out_of_range"
 
     def __init__(self, ratio: float) -> None:
-        super().__init__(f"calls per ready agent must be a number of 0 or more, not {ratio!r}")
-        self.ratio = ratio
+        remedy = "calls per ready agent: a number of 0 or more"
+        super().__init__(f"{ratio!r} is no ratio", fields={"ratio": remedy}, params={"ratio": ratio})
 
 
 class Pacer:
