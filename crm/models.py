@@ -54,13 +54,18 @@ class FieldDef(Base, Numbered, TenantOwned, Stamped):
 
 class Lead(Base, Numbered, TenantOwned):
     """One person of a list. `phone_e164` is dialed first, `alt_phones` (E.164) after it. `time_zone` (IANA) comes from
-    the number; empty means the enterprise's."""
+    the number; empty means the enterprise's.
+
+    Lists are imported by the million: a foreign key to the list or the enterprise would cost more than all the rest of an
+    import (7 s a million rows each). Row-level security holds the enterprise, importing locks the list's row, and a
+    trigger deletes the leads of a list that goes."""
 
     __tablename__ = "lead"
     __table_args__ = (
         UniqueConstraint("list_id", "phone_e164"),
         Index("ix_lead_tenant_phone", "tenant_id", "phone_e164"),
         Index("ix_lead_alt_phones", "alt_phones", postgresql_using="gin", postgresql_where=text("alt_phones <> '{}'")),
+        Index("ix_lead_customer_id", "customer_id", postgresql_where=text("customer_id IS NOT NULL")),
         Index(
             "ix_lead_dialable",
             "list_id",
@@ -70,10 +75,9 @@ class Lead(Base, Numbered, TenantOwned):
             postgresql_where=text("status IN ('new', 'retry', 'callback')"),
         ),
     )
-    list_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("lead_list.id", ondelete="CASCADE"))
-    customer_id: Mapped[int | None] = mapped_column(
-        BigInteger, ForeignKey("customer.id", ondelete="SET NULL"), index=True
-    )
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
+    list_id: Mapped[int] = mapped_column(BigInteger)
+    customer_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("customer.id", ondelete="SET NULL"))
     name: Mapped[str] = mapped_column(Text, server_default="")
     phone_e164: Mapped[str] = mapped_column(Text)
     alt_phones: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
@@ -93,7 +97,25 @@ class Lead(Base, Numbered, TenantOwned):
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
 
+class LeadAttempt(Base, TenantOwned):
+    """One try at one lead: a call that ended, and how. Its row makes the folding of a call's end happen once, and counts
+    the tries by outcome. `counted`: whether it counts against the campaign's tries per lead."""
+
+    __tablename__ = "lead_attempt"
+    __table_args__ = (Index("ix_lead_attempt_lead", "lead_id", "at"),)
+    call_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    lead_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("lead.id", ondelete="CASCADE"))
+    campaign_id: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime]
+    outcome: Mapped[str] = mapped_column(Text, server_default="")  # empty: the disposition came before the call's end
+    cause: Mapped[str] = mapped_column(Text, server_default="")
+    counted: Mapped[bool] = mapped_column(server_default=text("false"))
+    disposition_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("disposition.id", ondelete="SET NULL"))
+
+
 class ImportState(StrEnum):
+    """Where an import stands. QUEUED and RUNNING end by themselves, whatever dies."""
+
     UPLOADED = "uploaded"
     QUEUED = "queued"
     RUNNING = "running"
@@ -195,7 +217,10 @@ class Callback(Base, Numbered, TenantOwned, Stamped):
     """A promise to call back at `due_at`, by `user_id` or by anyone (None). `state`: open, done, cancelled."""
 
     __tablename__ = "callback"
-    __table_args__ = (Index("ix_callback_due", "tenant_id", "state", "due_at"),)
+    __table_args__ = (
+        Index("ix_callback_due", "tenant_id", "state", "due_at"),
+        Index("ix_callback_lead", "lead_id", postgresql_where=text("lead_id IS NOT NULL")),
+    )
     lead_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("lead.id", ondelete="CASCADE"))
     customer_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("customer.id", ondelete="CASCADE"))
     campaign_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("campaign.id", ondelete="SET NULL"))
@@ -207,10 +232,11 @@ class Callback(Base, Numbered, TenantOwned, Stamped):
 
 
 class FollowUp(Base, Numbered, TenantOwned, Stamped):
-    """A note on a customer's history: what was said, by whom, when. `call_id` if it came of a call."""
+    """A note on a customer's history: what was said, by whom, when. `call_id` if it is the note of a call's disposition,
+    of which there is one."""
 
     __tablename__ = "follow_up"
     customer_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("customer.id", ondelete="CASCADE"), index=True)
     user_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user_account.id", ondelete="SET NULL"))
-    call_id: Mapped[str | None] = mapped_column(Text)
+    call_id: Mapped[str | None] = mapped_column(Text, unique=True)
     text: Mapped[str] = mapped_column(Text)

@@ -16,7 +16,7 @@ depends_on = None
 FENCED = (
     "agent_state", "audit_entry", "blacklist_entry", "call", "callback", "campaign", "campaign_agent", "campaign_day",
     "customer", "department", "dial_refusal", "disposition", "enterprise", "fact", "field_def", "follow_up",
-    "import_job", "lead", "lead_list", "outbox", "recording", "role", "rule_set", "script", "trunk", "user_account",
+    "import_job", "lead", "lead_attempt", "lead_list", "outbox", "recording", "role", "rule_set", "script", "trunk", "user_account",
     "user_role",
 )
 
@@ -405,7 +405,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_follow_up_customer_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['tenant_id'], ['enterprise.id'], name=op.f('fk_follow_up_tenant_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['user_id'], ['user_account.id'], name=op.f('fk_follow_up_user_id'), ondelete='SET NULL'),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_follow_up'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_follow_up')),
+    sa.UniqueConstraint('call_id', name=op.f('uq_follow_up_call_id'))
     )
     op.create_index(op.f('ix_follow_up_customer_id'), 'follow_up', ['customer_id'], unique=False)
     op.create_index(op.f('ix_follow_up_tenant_id'), 'follow_up', ['tenant_id'], unique=False)
@@ -454,17 +455,39 @@ def upgrade() -> None:
     sa.Column('tenant_id', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_lead_customer_id'), ondelete='SET NULL'),
     sa.ForeignKeyConstraint(['last_disposition_id'], ['disposition.id'], name=op.f('fk_lead_last_disposition_id'), ondelete='SET NULL'),
-    sa.ForeignKeyConstraint(['list_id'], ['lead_list.id'], name=op.f('fk_lead_list_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['owner_id'], ['user_account.id'], name=op.f('fk_lead_owner_id'), ondelete='SET NULL'),
-    sa.ForeignKeyConstraint(['tenant_id'], ['enterprise.id'], name=op.f('fk_lead_tenant_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lead')),
     sa.UniqueConstraint('list_id', 'phone_e164', name=op.f('uq_lead_list_id_phone_e164'))
     )
     op.create_index('ix_lead_alt_phones', 'lead', ['alt_phones'], unique=False, postgresql_using='gin', postgresql_where=sa.text("alt_phones <> '{}'"))
-    op.create_index(op.f('ix_lead_customer_id'), 'lead', ['customer_id'], unique=False)
+    op.create_index('ix_lead_customer_id', 'lead', ['customer_id'], unique=False, postgresql_where=sa.text('customer_id IS NOT NULL'))
     op.create_index('ix_lead_dialable', 'lead', ['list_id', sa.literal_column('priority DESC'), 'next_at', 'id'], unique=False, postgresql_where=sa.text("status IN ('new', 'retry', 'callback')"))
-    op.create_index(op.f('ix_lead_tenant_id'), 'lead', ['tenant_id'], unique=False)
     op.create_index('ix_lead_tenant_phone', 'lead', ['tenant_id', 'phone_e164'], unique=False)
+    # Stands in for the foreign key that leads do not have (see crm.models.Lead).
+    op.execute("""
+        CREATE FUNCTION delete_leads_of_list() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN DELETE FROM lead WHERE list_id = OLD.id; RETURN NULL; END $$
+    """)
+    op.execute(
+        "CREATE TRIGGER delete_leads AFTER DELETE ON lead_list FOR EACH ROW EXECUTE FUNCTION delete_leads_of_list()"
+    )
+    op.create_table('lead_attempt',
+    sa.Column('call_id', sa.Text(), nullable=False),
+    sa.Column('lead_id', sa.BigInteger(), nullable=False),
+    sa.Column('campaign_id', sa.BigInteger(), nullable=True),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('outcome', sa.Text(), server_default='', nullable=False),
+    sa.Column('cause', sa.Text(), server_default='', nullable=False),
+    sa.Column('counted', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('disposition_id', sa.BigInteger(), nullable=True),
+    sa.Column('tenant_id', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['disposition_id'], ['disposition.id'], name=op.f('fk_lead_attempt_disposition_id'), ondelete='SET NULL'),
+    sa.ForeignKeyConstraint(['lead_id'], ['lead.id'], name=op.f('fk_lead_attempt_lead_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['enterprise.id'], name=op.f('fk_lead_attempt_tenant_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('call_id', name=op.f('pk_lead_attempt'))
+    )
+    op.create_index('ix_lead_attempt_lead', 'lead_attempt', ['lead_id', 'at'], unique=False)
+    op.create_index(op.f('ix_lead_attempt_tenant_id'), 'lead_attempt', ['tenant_id'], unique=False)
     op.create_table('call',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('direction', sa.Text(), server_default='out', nullable=False),
@@ -531,6 +554,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('call_id', name=op.f('uq_callback_call_id'))
     )
     op.create_index('ix_callback_due', 'callback', ['tenant_id', 'state', 'due_at'], unique=False)
+    op.create_index('ix_callback_lead', 'callback', ['lead_id'], unique=False, postgresql_where=sa.text('lead_id IS NOT NULL'))
     op.create_index(op.f('ix_callback_tenant_id'), 'callback', ['tenant_id'], unique=False)
     op.create_table('dial_refusal',
     sa.Column('fact_id', sa.Text(), nullable=False),
@@ -566,6 +590,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_dial_refusal_campaign_id'), table_name='dial_refusal')
     op.drop_table('dial_refusal')
     op.drop_index(op.f('ix_callback_tenant_id'), table_name='callback')
+    op.drop_index('ix_callback_lead', table_name='callback', postgresql_where=sa.text('lead_id IS NOT NULL'))
     op.drop_index('ix_callback_due', table_name='callback')
     op.drop_table('callback')
     op.drop_index('ix_call_tenant_started', table_name='call')
@@ -576,10 +601,14 @@ def downgrade() -> None:
     op.drop_index('ix_call_campaign', table_name='call')
     op.drop_index('ix_call_agent', table_name='call')
     op.drop_table('call')
+    op.drop_index(op.f('ix_lead_attempt_tenant_id'), table_name='lead_attempt')
+    op.drop_index('ix_lead_attempt_lead', table_name='lead_attempt')
+    op.drop_table('lead_attempt')
+    op.execute('DROP TRIGGER delete_leads ON lead_list')
+    op.execute('DROP FUNCTION delete_leads_of_list()')
     op.drop_index('ix_lead_tenant_phone', table_name='lead')
-    op.drop_index(op.f('ix_lead_tenant_id'), table_name='lead')
     op.drop_index('ix_lead_dialable', table_name='lead', postgresql_where=sa.text("status IN ('new', 'retry', 'callback')"))
-    op.drop_index(op.f('ix_lead_customer_id'), table_name='lead')
+    op.drop_index('ix_lead_customer_id', table_name='lead', postgresql_where=sa.text('customer_id IS NOT NULL'))
     op.drop_index('ix_lead_alt_phones', table_name='lead', postgresql_using='gin', postgresql_where=sa.text("alt_phones <> '{}'"))
     op.drop_table('lead')
     op.drop_index(op.f('ix_import_job_tenant_id'), table_name='import_job')

@@ -1,0 +1,135 @@
+"""Phone numbers: what a person or a file wrote → E.164, or the reason why not; and the time zone of a number.
+
+`phonenumbers` decides. Its answer costs 25 µs, so the two commonest kinds of input have a fast path built from the same
+metadata: mainland Chinese mobiles and North American numbers. The tests hold the fast path equal to `phonenumbers`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneMetadata, ValidationResult
+from phonenumbers.timezone import time_zones_for_number
+
+
+class PhoneFault(StrEnum):
+    """Why a text is not a number that can be dialed."""
+
+    MISSING = "phone_missing"
+    NOT_A_NUMBER = "phone_not_a_number"
+    TOO_SHORT = "phone_too_short"
+    TOO_LONG = "phone_too_long"
+    COUNTRY = "phone_country"  # a country code that does not exist
+    INVALID = "phone_invalid"  # right length, but no such range in that country
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A judged number: `e164` is empty exactly if `fault` is set."""
+
+    e164: str
+    fault: PhoneFault | None = None
+
+
+_LETTERS = re.compile(r"[^\W\d_]")
+_NOISE = str.maketrans("", "", " -().\u00a0\u2010\u2011\u2013")
+_WHOLE_FLOAT = re.compile(r"\d{5,15}\.0")  # a spreadsheet's number cell
+_MAX_TEXT = 40
+
+
+def _fast_pattern(country: str) -> tuple[re.Pattern[str], str] | None:
+    """(pattern whose group 1 is the national number, country prefix) for countries with a fast path."""
+    if country == "CN":
+        desc = PhoneMetadata.metadata_for_region("CN").mobile
+        return re.compile(rf"(?:\+?86|0086)?({desc.national_number_pattern})", re.ASCII), "+86"
+    if country in ("US", "CA"):
+        meta = PhoneMetadata.metadata_for_region(country)
+        return re.compile(rf"(?:\+?1)?({meta.fixed_line.national_number_pattern})", re.ASCII), "+1"
+    return None
+
+
+class Normaliser:
+    """Reads numbers as they are written in `country` (ISO 3166 alpha-2). One per import; calls are independent."""
+
+    def __init__(self, country: str) -> None:
+        self.country = country.upper()
+        fast = _fast_pattern(self.country)
+        self._match = fast[0].fullmatch if fast else None
+        self._prefix = fast[1] if fast else ""
+
+    def e164(self, text: str) -> str | None:
+        """E.164 by the fast path alone; None when it does not know the form (which says nothing about the number)."""
+        if self._match is None:
+            return None
+        m = self._match(text)
+        if m is None:
+            if not text.isascii():
+                return None
+            m = self._match(text.translate(_NOISE))
+            if m is None:
+                return None
+        return self._prefix + m[1]
+
+    def read(self, text: str) -> Phone:
+        """Judge `text`."""
+        fast = self.e164(text)
+        return Phone(fast) if fast is not None else judge(text, self.country)
+
+
+def judge(text: str, country: str) -> Phone:
+    """What `phonenumbers` says of `text`, read as a number of `country` when no country code is given."""
+    text = text.strip().strip("'\u200e\u202a\u202c")
+    if not text:
+        return Phone("", PhoneFault.MISSING)
+    if _WHOLE_FLOAT.fullmatch(text):
+        text = text[:-2]
+    if len(text) > _MAX_TEXT or _LETTERS.search(text):
+        return Phone("", PhoneFault.NOT_A_NUMBER)
+    try:
+        number = phonenumbers.parse(text, country)
+    except NumberParseException as error:
+        return Phone("", _PARSE_FAULTS.get(error.error_type, PhoneFault.NOT_A_NUMBER))
+    if phonenumbers.is_valid_number(number):
+        return Phone(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    return Phone("", _LENGTH_FAULTS.get(possible, PhoneFault.INVALID))
+
+
+_PARSE_FAULTS = {
+    NumberParseException.INVALID_COUNTRY_CODE: PhoneFault.COUNTRY,
+    NumberParseException.TOO_SHORT_AFTER_IDD: PhoneFault.TOO_SHORT,
+    NumberParseException.TOO_SHORT_NSN: PhoneFault.TOO_SHORT,
+    NumberParseException.TOO_LONG: PhoneFault.TOO_LONG,
+}
+_LENGTH_FAULTS = {
+    ValidationResult.TOO_SHORT: PhoneFault.TOO_SHORT,
+    ValidationResult.TOO_LONG: PhoneFault.TOO_LONG,
+    ValidationResult.INVALID_COUNTRY_CODE: PhoneFault.COUNTRY,
+}
+
+
+def time_zone_of(e164: str) -> str:
+    """IANA zone of the place that `e164` belongs to; empty where the number does not tell (several zones, no place)."""
+    if e164.startswith("+86"):
+        return "Asia/Shanghai"
+    return _zone_by_prefix(e164[:8], len(e164))
+
+
+@lru_cache(maxsize=20_000)
+def _zone_by_prefix(prefix: str, length: int) -> str:
+    # Zones hang on the area code; the digits after the prefix do not change the answer.
+    try:
+        number = phonenumbers.parse(prefix.ljust(length, "1"))
+    except NumberParseException:
+        return ""
+    zones = time_zones_for_number(number)
+    return zones[0] if len(zones) == 1 and zones[0] != "Etc/Unknown" else ""
+
+
+def known_country(country: str) -> bool:
+    """Whether `country` is a region that numbers can be read for."""
+    return country in phonenumbers.SUPPORTED_REGIONS
