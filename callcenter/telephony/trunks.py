@@ -25,9 +25,10 @@ class TrunkLimit(StrEnum):
 
 @dataclass(frozen=True)
 class Trunk:
-    """A trunk as routing sees it. `channels` calls at once and `cps` calls per second are its limits (0 of either: no call). `prefixes` are
-    E.164 beginnings ("+86", "" for any). Lower `priority` goes first, then lower `cost` (any unit, per minute).
-    `caller_ids` may be shown. Of the number without its "+", `strip` digits are cut and `prepend` is put in front."""
+    """A trunk as routing sees it. `channels` calls at once and `cps` calls per second are its limits (0 of either: no
+    call). `prefixes` are E.164 beginnings ("+86", "" for any). Lower `priority` goes first, then lower `cost` (any
+    unit, per minute). `caller_ids` may be shown. Of the number without its "+", `strip` digits are cut and `prepend` is
+    put in front."""
 
     trunk_id: int
     name: str

@@ -20,14 +20,16 @@ from callcenter.ids import new_id
 from callcenter.log import mask_numbers
 from callcenter.telephony.ports import Cause, Dialog, Sdp, SipEvent, TrunkSpec
 from callcenter.telephony.sip import sdp as sdps
-from callcenter.telephony.sip.calls import Call, Line, new_branch
+from callcenter.telephony.sip.calls import Call
 from callcenter.telephony.sip.dialog import ALLOW, DialogData, display_name, user_part
 from callcenter.telephony.sip.inbound import InboundLeg
-from callcenter.telephony.sip.messages import body_of, contact_of, response, routes_of
-from callcenter.telephony.sip.requests import Request, failure_ack_text
+from callcenter.telephony.sip.line import Line, new_branch
+from callcenter.telephony.sip.messages import body_of, response
 from callcenter.telephony.sip.sdp import SessionId
-from callcenter.telephony.sip.transactions import Address, Transactions
+from callcenter.telephony.sip.strays import Strays
+from callcenter.telephony.sip.transactions import Transactions
 from callcenter.telephony.sip.trunk_book import TrunkBook
+from callcenter.telephony.sip.udp import Address
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +60,11 @@ class SippyPort:
         self._dialogs: dict[str, Call] = {}  # by Call-ID, those that ended stay for AFTERLIFE_S
         self._ended: deque[tuple[float, Call]] = deque()
         self._finished: OrderedDict[str, None] = OrderedDict()  # ids of legs that ended
-        self._strays: dict[tuple[str, str], tuple[str, Address]] = {}
         self._on_event: Callable[[SipEvent], None] = lambda _: None
         self._all_ended: asyncio.Event | None = None  # wanted while stopping
         self._line: Line
         self._trunks: TrunkBook
+        self._strays: Strays
 
     # ------------------------------------------------------------------------------------------------------ SipPort
 
@@ -80,6 +82,7 @@ class SippyPort:
             self._no_response_s,
         )
         self.port = self._line.address[1]
+        self._strays = Strays(self._line, AFTERLIFE_S)
         self._trunks = TrunkBook(self._line, self._options_timeout_s)
 
     async def stop(self) -> None:
@@ -144,7 +147,7 @@ class SippyPort:
     def send_hold(self, leg_id: str, local: Sdp) -> None:
         call = self._legs.get(leg_id)
         if call is not None:
-            call.send_hold(local)
+            call.midcall.send_hold(local)
         elif leg_id not in self._finished:
             raise KeyError(leg_id)
 
@@ -210,7 +213,7 @@ class SippyPort:
         """The dialog of an INVITE not yet sent, and its header lines about the caller."""
         host, port = self._line.address
         domain = spec.from_domain or host
-        user, callee = user_part(caller_id), user_part(to_number)
+        user, callee = user_part(caller_id) or "anonymous", user_part(to_number)
         transport = "" if spec.transport == "udp" else f";transport={spec.transport}"
         caller = f"{display_name(caller_name)}<sip:{user}@{domain}>"
         routes: tuple[str, ...] = ()
@@ -229,7 +232,7 @@ class SippyPort:
             routes=routes,
             session=SessionId(randbelow(1 << 31) + 1),
         )
-        return data, (f"P-Asserted-Identity: {caller}",)
+        return data, (f"P-Asserted-Identity: {caller}",) if caller_id else ("Privacy: id",)
 
     # ------------------------------------------------------------------------------------------------- what comes in
 
@@ -238,7 +241,8 @@ class SippyPort:
         call = self._dialogs.get(str(req.getHFBody("call-id")))
         from_tag, to_tag = req.getHFBody("from").getTag(), req.getHFBody("to").getTag()
         if to_tag is not None:
-            if call is not None and (call.data.local_tag, call.data.remote_tag) == (to_tag, from_tag):
+            # Without a tag of theirs the 200 was lost and its BYE came first.
+            if call is not None and call.data.local_tag == to_tag and call.data.remote_tag in ("", from_tag):
                 return call.on_request(req, transaction)
             return response(req, 481, "Call does not exist"), None, None
         method = req.getMethod()
@@ -276,53 +280,11 @@ class SippyPort:
         return leg.trying(req), leg.caller_cancelled, leg.never_acknowledged
 
     def on_stray(self, resp: Any, source: Address) -> None:
-        """A final response to an INVITE that no transaction waits for: acknowledge it, and hang up what it opened."""
-        call_id = str(resp.getHFBody("call-id"))
-        call = self._dialogs.get(call_id)
-        to_tag = resp.getHFBody("to").getTag() or ""
-        if call is not None and call.data.remote_tag == to_tag and resp.scode < 300 and call.data.session.number:
-            call.acknowledge_again()
-            return
-        data = self._dialog_of(resp, source)
-        cseq = resp.getHFBody("cseq").getCSeqNum()
-        if resp.scode >= 300:
-            text = failure_ack_text(data, resp.getHFBody("via").getBranch(), cseq, "")
-            self._line.transactions.send_raw(text, source)
-            if call is not None:
-                call.on_late_failure(resp)
-            return
-        known = self._strays.get((call_id, to_tag))
-        if known is not None:
-            self._line.transactions.send_raw(*known)
-            return
-        log.warning("an answer that nobody waits for was hung up")
-        ack = Request("ACK", data, new_branch(), cseq=cseq).text()
-        self._strays[(call_id, to_tag)] = (ack, data.destination)
-        self._line.loop.call_later(AFTERLIFE_S, self._strays.pop, (call_id, to_tag), None)
-        transactions = self._line.transactions
-        transactions.send_raw(ack, data.destination)
-        transactions.newTransaction(Request("BYE", data.next_cseq(), new_branch()), lambda *_: None, cb_ifver=2)
-        if call is not None:
-            call.on_late_answer()
-
-    def _dialog_of(self, resp: Any, source: Address) -> DialogData:
-        """The dialog that a final response of an unknown INVITE opened, as far as the response tells."""
-        cseq = resp.getHFBody("cseq").getCSeqNum()
-        remote = str(resp.getHFBody("to"))
-        target = contact_of(resp)
-        data = DialogData(
-            call_id=str(resp.getHFBody("call-id")),
-            local=str(resp.getHFBody("from")),
-            remote=remote,
-            remote_target=str(resp.getHFBody("to").getUrl()),
-            destination=source,
-            via=self._line.via,
-            branch=new_branch(),
-            contact=f"<sip:{self._line.address[0]}:{self._line.address[1]}>",
-            cseq=cseq,
-            routes=tuple(reversed(routes_of(resp))),
-        )
-        return data.towards(target or data.remote_target, None, source if target is None else None)
+        """Called by `Transactions` for a final response to an INVITE that no transaction waits for. From a stranger it
+        is ignored: it would let anybody send our BYE to a third address."""
+        call = self._dialogs.get(str(resp.getHFBody("call-id")))
+        if call is not None or self._trunks.is_known(source[0]):
+            self._strays.receive(resp, source, call)
 
 
 def _unsupported(names: str) -> Any:

@@ -7,50 +7,24 @@ their requests; `inbound.py` adds what only a call from outside needs.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from secrets import token_hex
+from dataclasses import replace
 from typing import Any
 
 from callcenter.clock import wall_s
 from callcenter.log import mask_numbers
-from callcenter.telephony.ports import Cause, LegTrying, Sdp, SipEvent, TrunkSpec
+from callcenter.telephony.ports import Cause, LegTrying, Sdp, TrunkSpec
 from callcenter.telephony.sip import sdp as sdps
 from callcenter.telephony.sip.causes import q850_of
-from callcenter.telephony.sip.dialog import ALLOW, DialogData, branch_of_try
+from callcenter.telephony.sip.dialog import DialogData, branch_of_try
 from callcenter.telephony.sip.digest import authorization
 from callcenter.telephony.sip.leg import Act, Effects, LegBook, LegState, Tell
-from callcenter.telephony.sip.messages import body_of, contact_of, response, routes_of
+from callcenter.telephony.sip.line import Line, new_branch
+from callcenter.telephony.sip.messages import contact_of, response, routes_of, sdp_of
+from callcenter.telephony.sip.midcall import MidCall
 from callcenter.telephony.sip.requests import LocalTimeout, Request
-from callcenter.telephony.sip.transactions import Address, Transactions
-
-log = logging.getLogger(__name__)
+from callcenter.telephony.sip.udp import Address
 
 MAX_TRIES = 3  # INVITE, with digest, with digest of a nonce that had expired
-GLARE_WAIT_S = 2.5  # RFC 3261, section 14.1: 2.1 to 4 s for the owner of the Call-ID
-
-
-@dataclass
-class Line:
-    """What every call of one port shares."""
-
-    transactions: Transactions
-    loop: asyncio.AbstractEventLoop
-    address: Address
-    tell: Callable[[SipEvent], None]
-    ended: Callable[[Call], None]
-    cancel_grace_s: float = 5.0
-    no_response_s: float = 32.0
-
-    @property
-    def via(self) -> str:
-        return f"SIP/2.0/UDP {self.address[0]}:{self.address[1]};rport"
-
-
-def new_branch() -> str:
-    """A branch parameter that no other transaction has."""
-    return "z9hG4bK" + token_hex(8)
 
 
 class Call:
@@ -65,8 +39,7 @@ class Call:
         self._extra: tuple[str, ...] = ()
         self._offer = ""
         self._timer: asyncio.TimerHandle | None = None
-        self._reinvite: Any = None
-        self._answering = False  # a re-INVITE of the far end waits for its ACK
+        self.midcall = MidCall(self)
 
     # ---------------------------------------------------------------------------------------------------- going out
 
@@ -88,14 +61,7 @@ class Call:
             body=self._offer,
         )
         self._invite_cseq = self.data.cseq
-        self._invite = self._start(request, self._on_invite_response)
-
-    def _start(self, request: Request, on_response: Callable[[Any, Any], None]) -> Any:
-        transactions = self.line.transactions
-        transaction = transactions.newTransaction(request, on_response, cb_ifver=2)
-        if request.method == "INVITE":
-            transactions.limit_silence(transaction, self.line.no_response_s)
-        return transaction
+        self._invite = self.line.send(request, self._on_invite_response)
 
     def _ring_timeout(self) -> None:
         self.run(self.book.ring_timeout(wall_s()))
@@ -113,13 +79,13 @@ class Call:
         code = resp.scode
         at = wall_s()
         if code < 200:
-            self.run(self.book.progress(at, code, _sdp_of(resp) if code > 100 else None))
+            self.run(self.book.progress(at, code, sdp_of(resp) if code > 100 else None))
         elif code < 300:
             self._learn(resp)
             transaction.uack = True  # the manager hands the ACK to us: `data` knows the route
             transaction.own_ack = Request("ACK", self.data, new_branch(), cseq=self._invite_cseq)
             port_dialog = self.data.to_port(self.leg_id, self.trunk_id, True)
-            effects = self.book.answered(at, _sdp_of(resp), port_dialog)
+            effects = self.book.answered(at, sdp_of(resp), port_dialog)
             self.line.loop.call_soon(self.run, effects)  # after the ACK
         elif code in (401, 407) and not isinstance(resp, LocalTimeout) and self._try_with_digest(resp):
             return
@@ -152,10 +118,12 @@ class Call:
         routes = tuple(reversed(routes_of(resp)))
         target = contact_of(resp)
         self.data = replace(self.data, remote=remote, routes=routes).towards(
-            target or self.data.remote_target, self._proxy(), self.data.destination if target is None else None
+            target or self.data.remote_target, self.proxy, self.data.destination if target is None else None
         )
 
-    def _proxy(self) -> Address | None:
+    @property
+    def proxy(self) -> Address | None:
+        """The trunk's outbound proxy."""
         return self.spec.outbound_proxy if self.spec is not None else None
 
     def acknowledge_again(self) -> None:
@@ -205,114 +173,23 @@ class Call:
                 if found is not None:
                     self._bye((found,))
 
-        self._start(Request("BYE", self.data, new_branch(), extra=credentials), on_response)
+        self.line.send(Request("BYE", self.data, new_branch(), extra=credentials), on_response)
 
     # ----------------------------------------------------------------------------------------------- inside a dialog
 
-    def send_hold(self, local: Sdp, credentials: tuple[str, ...] = (), attempt: int = 1) -> None:
-        """Re-INVITE with `local`. Nothing happens on a leg that is not up."""
-        if self.book.state is not LegState.CONFIRMED:
-            return
-        if self._reinvite is not None or self._answering:
-            self.line.loop.call_later(GLARE_WAIT_S, self.send_hold, local, (), attempt)
-            return
-        session = self.data.session.next()
-        self.data = replace(self.data.next_cseq(), session=session, local_sdp=local)
-        offer = sdps.offer(local, session)
-        cseq = self.data.cseq
-
-        def on_response(resp: Any, transaction: Any) -> None:
-            if resp.scode < 200:
-                return
-            self._reinvite = None
-            if resp.scode < 300:
-                transaction.uack = True
-                transaction.own_ack = Request("ACK", self.data, new_branch(), cseq=cseq)
-                found = _sdp_of(resp)
-                if found is not None:
-                    self.line.loop.call_soon(self._media_of_answer, found)
-            elif resp.scode in (408, 481):
-                self.run(self.book.dialog_gone(wall_s(), resp.scode))
-            elif resp.scode == 491 and attempt < 4:
-                self.line.loop.call_later(GLARE_WAIT_S, self.send_hold, local, (), attempt + 1)
-            elif resp.scode in (401, 407) and not credentials and self.spec is not None:
-                again = authorization(resp, self.spec, "INVITE", self.data.remote_target, offer, False)
-                if again is not None:
-                    self.line.loop.call_soon(self.send_hold, local, (again,), attempt)
-            else:
-                log.warning("leg %s: hold was refused with %s %s", self.leg_id, resp.scode, resp.reason)
-
-        self._reinvite = self._start(
-            Request("INVITE", self.data, new_branch(), extra=credentials, body=offer), on_response
-        )
-
-    def _media_of_answer(self, found: Sdp) -> None:
-        """The far end answered our re-INVITE: told only if its media moved, its direction merely mirrors ours."""
-        self.run(self.book.moved(wall_s(), found))
-
     def on_request(self, req: Any, transaction: Any) -> Any:
         """A request inside this dialog. Returns what the transaction manager wants of its callback."""
-        method = req.getMethod()
         number = req.getHFBody("cseq").getCSeqNum()
         if number <= self.data.remote_cseq:
             return response(req, 500, "CSeq is out of order"), None, None
         self.data = replace(self.data, remote_cseq=number)
-        if method == "BYE":
+        if req.getMethod() == "BYE":
             reason = " ".join(str(body) for body in req.getHFBodys("reason"))
             self.line.loop.call_soon(self.run, self.book.bye_received(wall_s(), mask_numbers(reason)))
             return response(req, 200, "OK"), None, None
         if self.book.state is not LegState.CONFIRMED:
             return response(req, 481, "Call does not exist"), None, None
-        if method in ("INVITE", "UPDATE"):
-            return self._renegotiate(req, transaction)
-        if method in ("OPTIONS", "INFO"):
-            return response(req, 200, "OK", allow=ALLOW), None, None
-        if method == "REFER":
-            return response(req, 603, "Decline"), None, None
-        return response(req, 405, "Method not allowed", allow=ALLOW), None, None
-
-    def _renegotiate(self, req: Any, transaction: Any) -> Any:
-        """Answer a re-INVITE or UPDATE: media unchanged on our side, as the far end wishes on its own."""
-        if self._reinvite is not None:
-            return response(req, 491, "Request pending"), None, None
-        if self._answering:
-            return response(req, 500, "Another change is under way"), None, None
-        local = self.data.local_sdp
-        text = body_of(req)
-        remote: Sdp | None = None
-        if text:
-            try:
-                remote = sdps.parse(text)
-            except sdps.UnusableSdp as error:
-                return response(req, 488, str(error)), None, None
-        if local is None:
-            return response(req, 488, "No media to renegotiate"), None, None
-        target = contact_of(req)
-        if target is not None:
-            self.data = self.data.towards(target, self._proxy(), None)
-        session = self.data.session.next()
-        self.data = replace(self.data, session=session)
-        is_invite = req.getMethod() == "INVITE"
-        if remote is not None:
-            answer = sdps.answer(local, remote, session)
-            self.data = replace(self.data, local_sdp=replace(local, codec=remote.codec))
-            self.line.loop.call_soon(self.run, self.book.renegotiated(wall_s(), remote))
-        else:
-            answer = sdps.offer(local, session) if is_invite else ""
-        resp = response(req, 200, "OK", contact=self.data.contact, allow=ALLOW, body=answer)
-        if not is_invite:
-            return resp, None, None
-        self._answering = True
-
-        def acknowledged(ack: Any = None) -> None:
-            self._answering = False
-            if remote is None and ack is not None:
-                found = _sdp_of(ack)
-                if found is not None:
-                    self.run(self.book.renegotiated(wall_s(), found))
-
-        self.line.transactions.sendResponse(resp, transaction, ack_cb=acknowledged)
-        return None, None, acknowledged
+        return self.midcall.on_request(req, transaction)
 
     # ------------------------------------------------------------------------------------------------------ take-over
 
@@ -328,7 +205,7 @@ class Call:
         for number in range(1, max(tries, invite.tries) + 1):
             branch = branch_of_try(invite.branch, number)
             cancel = Request("CANCEL", invite, branch, cseq=invite.cseq - invite.tries + number)
-            self._start(cancel, lambda resp, _: None)
+            self.line.send(cancel, lambda resp, _: None)
 
     def on_late_failure(self, resp: Any) -> None:
         """The final failure of an INVITE whose transaction died with the former process."""
@@ -341,14 +218,3 @@ class Call:
     def on_late_answer(self) -> None:
         """A 200 for such an INVITE; it has been acknowledged and hung up already."""
         self.give_up()
-
-
-def _sdp_of(message: Any) -> Sdp | None:
-    """The usable session description of `message`, or None."""
-    text = body_of(message)
-    if not text:
-        return None
-    try:
-        return sdps.parse(text)
-    except sdps.UnusableSdp:
-        return None

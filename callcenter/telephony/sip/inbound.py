@@ -9,12 +9,13 @@ from typing import Any
 from callcenter.clock import wall_s
 from callcenter.telephony.ports import InboundCall, MediaAddress, Sdp, TrunkSpec
 from callcenter.telephony.sip import sdp as sdps
-from callcenter.telephony.sip.calls import Call, Line, new_branch
+from callcenter.telephony.sip.calls import Call
 from callcenter.telephony.sip.dialog import ALLOW, DialogData, user_part
 from callcenter.telephony.sip.leg import LegBook, LegState
+from callcenter.telephony.sip.line import Line, new_branch
 from callcenter.telephony.sip.messages import body_of, contact_of, response, routes_of
 from callcenter.telephony.sip.sdp import SessionId
-from callcenter.telephony.sip.transactions import Address
+from callcenter.telephony.sip.udp import Address
 
 NO_OFFER = Sdp(MediaAddress("0.0.0.0", 9), "pcmu", None, "inactive")  # the caller lets us offer (RFC 3261, 13.2.1)
 
@@ -45,7 +46,7 @@ class InboundLeg(Call):
             session=SessionId(randbelow(1 << 31) + 1),
         )
         super().__init__(line, leg_id, trunk_id, spec, data)
-        self.data = data.towards(target, self._proxy(), None)
+        self.data = data.towards(target, self.proxy, None)
         self.book = LegBook(leg_id, LegState.OFFERED)
         self._refusal = (480, "Temporarily unavailable")
         self._rang = False

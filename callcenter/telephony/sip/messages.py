@@ -7,7 +7,9 @@ from typing import Any
 from sippy.MsgBody import MsgBody
 from sippy.SipHeader import SipHeader
 
+from callcenter.telephony.ports import Sdp
 from callcenter.telephony.sip.dialog import uri_of
+from callcenter.telephony.sip.sdp import UnusableSdp, parse
 from callcenter.telephony.sip.transactions import PRODUCT
 
 
@@ -56,3 +58,14 @@ def response(
     if body:
         resp.setBody(MsgBody(body))
     return resp
+
+
+def sdp_of(message: Any) -> Sdp | None:
+    """The usable session description of `message`, or None."""
+    text = body_of(message)
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except UnusableSdp:
+        return None

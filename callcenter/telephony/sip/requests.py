@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from callcenter.telephony.sip.dialog import DialogData, request_text, tag_of
-from callcenter.telephony.sip.transactions import PRODUCT, Address
+from callcenter.telephony.sip.transactions import PRODUCT
+from callcenter.telephony.sip.udp import Address
 
 
 class LocalTimeout:

@@ -18,9 +18,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import re
 import socket
-from collections.abc import Callable
 from hashlib import md5
 from threading import get_ident
 from typing import Any, Protocol
@@ -36,17 +34,14 @@ from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
 from callcenter.telephony.sip.dialog import address_of, uri_of
+from callcenter.telephony.sip.udp import Address, OneSocket, UdpSocket
 
 log = logging.getLogger(__name__)
 
 PRODUCT = "callcenter"
 TICK_S = 0.05  # SIP's shortest timer is 0.5 s
 _MIN_DATAGRAM = 32
-_MAX_QUEUED_LOOKUPS = 256
 _CACHE_S = 32.0
-
-Address = tuple[str, int]
-_IPV4 = re.compile(r"\d{1,3}(\.\d{1,3}){3}\Z")
 
 
 class Handler(Protocol):
@@ -57,11 +52,6 @@ class Handler(Protocol):
 
     def on_stray(self, response: Any, source: Address) -> None:
         """A final response to an INVITE that no transaction waits for."""
-
-
-def is_ipv4(host: str) -> bool:
-    """Whether `host` is an IPv4 address in dotted form and not a name (or an impossible address)."""
-    return _IPV4.match(host) is not None and all(int(part) <= 255 for part in host.split("."))
 
 
 _repaired = False
@@ -107,85 +97,6 @@ class _NoLog:
     ignore = write
 
 
-class UdpSocket(asyncio.DatagramProtocol):
-    """One datagram endpoint, with the methods that Sippy asks of its UDP server."""
-
-    transport = "udp"
-
-    def __init__(self, advertised: Address, on_datagram: Callable[[bytes, Address], None]) -> None:
-        self.advertised = advertised
-        self._on_datagram = on_datagram
-        self._endpoint: asyncio.DatagramTransport | None = None
-        self._lookups: set[asyncio.Task[None]] = set()
-        self.uopts = self
-
-    def isWildCard(self) -> bool:
-        return False
-
-    def getSIPaddr(self) -> tuple[Address, str]:
-        return self.advertised, self.transport
-
-    def addr2str(self, address: Address) -> str:
-        return f"{address[0]}:{address[1]}"
-
-    def connection_made(self, transport: Any) -> None:
-        self._endpoint = transport
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self._on_datagram(data, (addr[0], addr[1]))
-
-    def error_received(self, exc: Exception) -> None:
-        log.debug("datagram refused: %s", exc)  # ICMP; the timers of the transaction deal with it
-
-    def send_to(self, data: str | bytes, address: Address, delayed: bool = False) -> None:
-        """Send to `address`; a host name is looked up first without blocking, and the packet lost if it is unknown.
-        An address that can't be one (far ends write what they like into Via and Contact) loses the packet too."""
-        if self._endpoint is None or self._endpoint.is_closing():
-            return
-        raw = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
-        host, port = address[0], int(address[1] or 5060)
-        if not 0 < port < 65536:
-            log.warning("no SIP is sent to port %s", port)
-        elif is_ipv4(host):
-            self._endpoint.sendto(raw, (host, port))
-        elif len(self._lookups) < _MAX_QUEUED_LOOKUPS:
-            task = asyncio.get_running_loop().create_task(self._look_up_and_send(raw, host, port))
-            self._lookups.add(task)
-            task.add_done_callback(self._lookups.discard)
-
-    async def _look_up_and_send(self, raw: bytes, host: str, port: int) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError) as error:
-            log.warning("SIP host %r is unknown: %s", host, error)
-            return
-        if found and self._endpoint is not None and not self._endpoint.is_closing():
-            self._endpoint.sendto(raw, (str(found[0][4][0]), port))
-
-    def shutdown(self) -> None:
-        for task in self._lookups:
-            task.cancel()
-        if self._endpoint is not None:
-            self._endpoint.close()
-
-
-class _OneSocket:
-    """Sippy's map from remote to local addresses, for the case of one socket."""
-
-    def __init__(self, server: UdpSocket) -> None:
-        self._server = server
-
-    def getServer(self, *_: object, **__: object) -> UdpSocket:
-        return self._server
-
-    def rotateCache(self) -> None:
-        return
-
-    def shutdown(self) -> None:
-        self._server.shutdown()
-
-
 class Transactions(SipTransactionManager):
     """Sippy's transaction manager over one UDP socket of the running loop. Open it with `open`."""
 
@@ -194,7 +105,7 @@ class Transactions(SipTransactionManager):
         self.global_config = {"_sip_logger": _NoLog(), "_sip_tm": self}
         self.server = server
         self.handler = handler
-        self.l4r = _OneSocket(server)
+        self.l4r = OneSocket(server)
         self.tclient: dict[tuple[Any, ...], Any] = {}
         self.tserver: dict[tuple[Any, ...], Any] = {}
         self.req_cb = handler.on_request
@@ -278,17 +189,17 @@ class Transactions(SipTransactionManager):
             raise ValueError("status out of range")
         response.getHFBody("to").getTag()
         response.setSource(remote)
-        transaction = self.tclient.get(tid)
-        if transaction is None or transaction.state is TERMINATED:
-            if code >= 200 and tid[3] == "INVITE":
-                self.handler.on_stray(response, remote.address)
-            return
         if code >= 300:
             response.delHFs("contact")
             response.delHFs("record-route")
         elif code >= 200:
             _drop_unreadable(response, "contact")
             _drop_unreadable(response, "record-route")
+        transaction = self.tclient.get(tid)
+        if transaction is None or transaction.state is TERMINATED:
+            if code >= 200 and tid[3] == "INVITE":
+                self.handler.on_stray(response, remote.address)
+            return
         try:
             self.incomingResponse(response, transaction, checksum)
         except Exception:

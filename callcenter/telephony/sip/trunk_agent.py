@@ -17,11 +17,11 @@ from typing import Any
 
 from callcenter.clock import monotonic_s, wall_s
 from callcenter.telephony.ports import TrunkHealth, TrunkSpec
-from callcenter.telephony.sip.calls import Line, new_branch
 from callcenter.telephony.sip.dialog import DialogData, user_part
 from callcenter.telephony.sip.digest import authorization
+from callcenter.telephony.sip.line import Line, new_branch
 from callcenter.telephony.sip.requests import LocalTimeout, Request
-from callcenter.telephony.sip.transactions import Address
+from callcenter.telephony.sip.udp import Address
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from callcenter.clock import monotonic_s
 from callcenter.telephony.ports import Transport, TrunkSpec
-from callcenter.telephony.sip.calls import Line
-from callcenter.telephony.sip.transactions import Address, is_ipv4
+from callcenter.telephony.sip.line import Line
 from callcenter.telephony.sip.trunk_agent import TrunkAgent
+from callcenter.telephony.sip.udp import Address, is_ipv4
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +125,10 @@ class TrunkBook:
             names |= set(re.findall(r"[\w.-]+", " ".join(str(via) for via in req.getHFBodys("via")[1:])))
             found = [(i, s) for i, s in found if {s.host, s.from_domain} & names]
         return found[0] if found else None
+
+    def is_known(self, address: str) -> bool:
+        """Whether some trunk is reached at IP `address`."""
+        return any(self._is_at(_next_hop(spec)[0], address) for spec in self._specs.values())
 
     def _is_at(self, host: str, address: str) -> bool:
         return host == address or (host in self._ips and address in self._ips[host][1])

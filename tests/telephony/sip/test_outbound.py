@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from callcenter.telephony.ports import Cause, LegAnswered, LegEarlyMedia, LegEnded, LegRinging, LegTrying, Transport
-from tests.sip.sipp import Sipp, free_port, pause, recv, scenario, sdp, send, send_reply, send_to_invite
+from tests.sip.sipp import Sipp, free_port, pause, recv, request, scenario, sdp, send, send_reply, send_to_invite
 from tests.telephony.sip.harness import CALLEE, CALLER, LOCAL, run, running, trunk
 
 pytestmark = pytest.mark.interop
@@ -249,6 +249,33 @@ def test_trunk_over_tls_goes_through_its_proxy() -> None:
             result = await proxy.finish()
         assert "INVITE sip:+8613812345678@carrier.example:5061;transport=tls" in result.messages
         assert f"Route: <sip:127.0.0.1:{proxy.port};lr>" in result.messages
+
+    run(check())
+
+
+def test_bye_that_overtakes_the_answer_ends_the_leg() -> None:
+    async def check() -> None:
+        carrier = await Sipp.start(scenario(recv("INVITE"), request("BYE"), recv(200)))
+        async with running() as engine:
+            engine.call(carrier.port)
+            ended = await engine.ended()
+            result = await carrier.finish()
+        assert (ended.cause, ended.by_us) == (Cause.NORMAL, False)
+        assert (result.successful, result.failed) == (1, 0), result.errors
+
+    run(check())
+
+
+def test_call_without_a_caller_id_is_anonymous() -> None:
+    async def check() -> None:
+        carrier = await Sipp.start(scenario(recv("INVITE"), send(486), recv("ACK")))
+        async with running() as engine:
+            engine.port.set_trunks({1: trunk(carrier.port)})
+            engine.port.originate("leg", 1, CALLEE, "", LOCAL, 5.0)
+            await engine.ended()
+            result = await carrier.finish()
+        assert "From: <sip:anonymous@" in result.messages and "Privacy: id" in result.messages
+        assert "P-Asserted-Identity" not in result.messages
 
     run(check())
 
