@@ -1,7 +1,7 @@
 """The browser edge process: `python -m callcenter.processes.edge`. Ends cleanly on SIGTERM or SIGINT.
 
 With `EDGE_IP` a loopback address (the default), browsers are told every address of this machine; with another one they
-are told only that.
+are told only that, be it this machine's own or one that a 1:1 NAT carries here.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ import signal
 import uvloop
 
 from callcenter import config, log
-from callcenter.telephony.edge.aiortc_transport import check_private_names, is_loopback
+from callcenter.telephony.edge.aiortc_transport import check_private_names
 from callcenter.telephony.edge.server import EdgeServer
+from callcenter.telephony.edge.session import Listen
 
 
 async def serve(settings: config.Config) -> None:
     """Run until told to stop."""
     check_private_names()
-    local = is_loopback(settings.edge_ip)
-    server = EdgeServer(settings.edge_socket, () if local else (settings.edge_ip,), loopback=local)
+    try:
+        listen = Listen.at(settings.edge_ip)
+    except ValueError:
+        raise SystemExit(f"EDGE_IP={settings.edge_ip!r} is not an IP address; give one or leave it out") from None
+    server = EdgeServer(settings.edge_socket, listen)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

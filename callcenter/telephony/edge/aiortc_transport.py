@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import ipaddress
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -216,8 +215,3 @@ class BrowserTransport:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task], timeout=1.0)
-
-
-def is_loopback(ip: str) -> bool:
-    """Whether `ip` is a loopback address."""
-    return ipaddress.ip_address(ip).is_loopback

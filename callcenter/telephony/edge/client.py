@@ -34,6 +34,7 @@ class AiortcEdge:
         self._on_event: Callable[[EdgeEvent], None] = lambda event: None
         self._states: dict[str, EdgeState] = {}
         self._opening: dict[str, int] = {}
+        self._to_close: set[str] = set()
         self._writer: asyncio.StreamWriter | None = None
         self._ready = asyncio.Event()
         self._numbers = itertools.count(1)
@@ -69,6 +70,7 @@ class AiortcEdge:
         """As EdgePort.open."""
         fresh, epoch = session_id not in self._states, self.epoch
         self._states.setdefault(session_id, EdgeState.CONNECTING)
+        self._to_close.discard(session_id)
         self._opening[session_id] = self._opening.get(session_id, 0) + 1
         try:
             reply = await self._ask(
@@ -91,8 +93,10 @@ class AiortcEdge:
     def close(self, session_id: str) -> None:
         """As EdgePort.close. No event follows."""
         self._states.pop(session_id, None)
-        if self._writer is not None:
+        if self._writer is not None and self._ready.is_set():
             self._writer.write(wire.frame(Request(next(self._numbers), "close", session_id)))
+        else:
+            self._to_close.add(session_id)  # done as soon as the edge is reached
 
     async def sessions(self) -> tuple[SessionInfo, ...]:
         """Every session that the edge holds, whoever opened it. Raises Unavailable after 5 s."""
@@ -179,6 +183,9 @@ class AiortcEdge:
             elif info.state is not state:
                 self._take(EdgeEvent(wall_s(), session_id, info.state, "the edge is reached again"))
         self._ready.set()
+        for session_id in self._to_close & held.keys():
+            self.close(session_id)
+        self._to_close.clear()
 
     def _take(self, event: EdgeEvent) -> None:
         if event.state is EdgeState.CLOSED:

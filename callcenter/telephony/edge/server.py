@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +17,7 @@ from callcenter.errors import InvalidInput, Unavailable
 from callcenter.ids import new_id
 from callcenter.telephony.edge.control import Failure, Message, Reply, Request, SessionInfo
 from callcenter.telephony.edge.relay import Relay
+from callcenter.telephony.edge.session import Listen
 from callcenter.telephony.ports import EdgeEvent
 
 log = logging.getLogger(__name__)
@@ -28,9 +28,9 @@ MAX_BACKLOG_BYTES = 4 * 1024 * 1024  # a client that does not read is cut off
 class EdgeServer:
     """One edge process: `start`, then `stop`. `path` is the unix socket; a stale one is replaced."""
 
-    def __init__(self, path: Path, addresses: Sequence[str] = (), loopback: bool = True) -> None:
+    def __init__(self, path: Path, listen: Listen) -> None:
         self.epoch = new_id()
-        self.relay = Relay(self._tell, addresses, loopback)
+        self.relay = Relay(self._tell, listen)
         self._path = path
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
