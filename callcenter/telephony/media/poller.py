@@ -17,6 +17,7 @@ from callcenter.telephony.media.g711 import SAMPLE_RATE
 log = logging.getLogger(__name__)
 GATHER_S = 0.001
 MAX_EVENTS = 4096
+EMPTY_LOOKS = 8  # without a packet, before the loop is asked to watch again: that costs as much as a dozen packets
 ROUNDS = 4  # looks in one wake-up, so that a flood cannot keep the loop for itself
 
 
@@ -31,13 +32,18 @@ class Poller:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._epoll = select.epoll()
-        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._handlers: dict[int, Callable[[int], object]] = {}
+        self._empty = 0
         loop.add_reader(self._epoll.fileno(), self._wake)
 
-    def add(self, fd: int, handler: Callable[[int], None]) -> None:
+    def add(self, fd: int, handler: Callable[[int], object]) -> None:
         """Call `handler(now)` once for each time `fd` is seen readable; it takes one packet."""
         self._handlers[fd] = handler
         self._epoll.register(fd, select.EPOLLIN)
+
+    def change(self, fd: int, handler: Callable[[int], object]) -> None:
+        """Call another handler for `fd` from now on."""
+        self._handlers[fd] = handler
 
     def remove(self, fd: int) -> None:
         """Forget `fd`; to be called before it is closed."""
@@ -51,27 +57,27 @@ class Poller:
 
     def _wake(self) -> None:
         self._loop.remove_reader(self._epoll.fileno())
+        self._empty = 0
         self._look()
 
     def _look(self) -> None:
         if self._epoll.closed:
             return
+        handlers, poll, monotonic = self._handlers, self._epoll.poll, time.monotonic
         found = False
-        try:
-            for _ in range(ROUNDS):
-                ready = self._epoll.poll(0, MAX_EVENTS)
-                if not ready:
-                    break
-                found = True
-                now = int(time.monotonic() * SAMPLE_RATE)
-                handlers = self._handlers
-                for fd, _ in ready:
-                    handler = handlers.get(fd)
-                    if handler is not None:
-                        handler(now)
-        except Exception:
-            log.exception("handling packets failed")
-        if found:
+        for _ in range(ROUNDS):
+            ready = poll(0, MAX_EVENTS)
+            if not ready:
+                break
+            found = True
+            now = int(monotonic() * SAMPLE_RATE)
+            for fd, _ in ready:
+                try:
+                    handlers[fd](now)
+                except Exception:
+                    log.exception("handling a packet failed")
+        self._empty = 0 if found else self._empty + 1
+        if self._empty < EMPTY_LOOKS:
             self._loop.call_later(GATHER_S, self._look)
         else:
             self._loop.add_reader(self._epoll.fileno(), self._wake)

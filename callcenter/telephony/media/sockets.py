@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import socket
+import sys
 from collections import deque
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_NOBODY = socket.AF_UNSPEC.to_bytes(2, sys.byteorder) + bytes(14)
+
+
+def disconnect(udp: socket.socket) -> None:
+    """Undo `connect` on a UDP socket; it keeps its port. Python's own `connect` cannot say AF_UNSPEC. Raises OSError.
+
+    Source: connect(2).
+    """
+    if _libc.connect(udp.fileno(), _NOBODY, len(_NOBODY)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def share(port_min: int, port_max: int, worker: int, workers: int) -> range:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +21,9 @@ from callcenter.telephony.media.disk import Closed, DiskThread
 from callcenter.telephony.media.g711 import FRAME_SAMPLES, SAMPLE_RATE
 from callcenter.telephony.media.jitter import JitterBuffer
 from callcenter.telephony.media.library import Library
+from callcenter.telephony.media.outgoing import Feed, Outgoing
 from callcenter.telephony.media.poller import Poller, now_samples
-from callcenter.telephony.media.port import Feed, MediaLeg
+from callcenter.telephony.media.port import MediaLeg, PortOwner
 from callcenter.telephony.media.reporting import REPORT_EVERY_S, Reporter
 from callcenter.telephony.media.rooms import Rooms
 from callcenter.telephony.media.sockets import PortRange
@@ -38,15 +40,19 @@ REPORT_ROUNDS = round(REPORT_EVERY_S / (LOOK_AFTER_TICKS * TICK_S))
 class Leg(MediaLeg):
     """A port with what only the worker needs of it."""
 
-    reporter: Reporter
-    slot: int
-    rounds: int
-    fed_by: tuple[MediaLeg, Feed] | None = None
-    mixes: tuple[MediaLeg, ...] = ()
-    mixed_by: int = 0
-    quiet_told: bool = False
-    looping: p.StartPlay | None = None
-    loading: p.StartPlay | None = None
+    __slots__ = ("fed_by", "loading", "looping", "mixed_by", "mixes", "quiet_told", "reporter", "rounds", "slot")
+
+    def __init__(self, owner: PortOwner, c: p.CreatePort, sockets: tuple[socket.socket, socket.socket]) -> None:
+        super().__init__(owner, c.port_id, sockets, c.codec, c.dtmf_pt, c.silence_after_s, now_samples())
+        self.reporter = Reporter(f"{c.port_id}@{self.local[0]}")
+        self.slot = 0
+        self.rounds = hash(c.port_id) % REPORT_ROUNDS
+        self.fed_by: tuple[MediaLeg, Feed] | None = None
+        self.mixes: tuple[MediaLeg, ...] = ()
+        self.mixed_by = 0
+        self.quiet_told = False
+        self.looping: p.StartPlay | None = None
+        self.loading: p.StartPlay | None = None
 
 
 class MediaWorker:
@@ -102,13 +108,11 @@ class MediaWorker:
         if leg is not None:
             return leg.local
         sockets = self._range.open(c.udp_port)
-        leg = Leg(self, c.port_id, sockets, c.codec, c.dtmf_pt, c.silence_after_s, now_samples())
-        leg.reporter = Reporter(f"{c.port_id}@{leg.local[0]}")
+        leg = Leg(self, c, sockets)
         leg.slot = min(range(LOOK_AFTER_TICKS), key=lambda i: len(self._slots[i]))
-        leg.rounds = hash(c.port_id) % REPORT_ROUNDS
         leg.taps = self._tapes.taps(c.port_id)
         self._legs[c.port_id] = self._slots[leg.slot][c.port_id] = leg
-        self._poller.add(leg.rtp_socket.fileno(), leg.receive)
+        self._poller.add(leg.rtp_socket.fileno(), leg.receive_from)
         self._poller.add(leg.rtcp_socket.fileno(), leg.receive_rtcp)
         for port_id in {c.port_id, *self._rooms.listeners_of(c.port_id)}:
             self._plan(port_id)
@@ -222,8 +226,13 @@ class MediaWorker:
         else:
             self._clock.discard(leg)
 
-    def relay_took_over(self, port: MediaLeg) -> None:
+    def receive_by(self, port: MediaLeg, connected: bool) -> None:
+        """The port's socket was connected to its source, or is not any more."""
+        self._poller.change(port.rtp_socket.fileno(), port.receive if connected else port.receive_from)
+
+    def relay_took_over(self, port: Outgoing) -> None:
         """Relayed packets came back: no filling with silence any more."""
+        assert isinstance(port, MediaLeg)
         self._clock.discard(port)
 
     # ----------------------------------------------------------------------------------------- plays and digits
@@ -356,11 +365,11 @@ class MediaWorker:
         quiet = now - max(leg.heard_at, leg.quiet_since)
         if leg.remote is not None and not leg.quiet_told and quiet >= leg.silence_after > 0:
             leg.quiet_told = True
-            leg.started = False
-            leg.source = None  # the next packet takes the slow path and tells RtpStarted
+            leg.expect_restart()
             self._tell(ports.RtpSilent(time.time(), leg.port_id, round(quiet / SAMPLE_RATE, 1)))
         if leg.fed_by is not None and leg.sending and now - leg.sent_at > STALE_SAMPLES and leg not in self._clock:
             self._clock.set(leg, ())
+        leg.look_for_source(now)
         leg.rounds += 1
         if leg.rounds >= REPORT_ROUNDS:
             leg.rounds = 0

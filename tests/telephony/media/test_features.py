@@ -178,8 +178,11 @@ def test_channels_stay_aligned_over_lost_packets_and_a_pause(tmp_path: Path) -> 
             customer.skip = lambda n: n % 7 == 3
             table.client.set_room("call", {"customer": ("agent",), "agent": ("customer",)})
             await asyncio.sleep(0.1)
+            customer.talking = agent.talking = False
+            await asyncio.sleep(0.1)
             path = tmp_path / "r.wav"
             table.client.start_recording("r1", str(path), "agent", "customer")
+            await asyncio.sleep(0.2)
             for _ in range(3):
                 customer.talking = agent.talking = True
                 await asyncio.sleep(0.3)
