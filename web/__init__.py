@@ -1,1 +1,1 @@
-"""The face: HTTP API, sockets, the built interface. Read app.py. Routes are thin; actions live in the packages below."""
+"""The face: HTTP API, sockets and the built interface. Read app.py. Routes are thin; actions live in packages below."""

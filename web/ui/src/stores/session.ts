@@ -1,0 +1,49 @@
+/** Who is signed in and what they may do. */
+import { defineStore } from "pinia";
+import { computed, ref } from "vue";
+import { api, forgetToken, type Schemas } from "@/api/client";
+import { connectLive, disconnectLive } from "@/api/live";
+import { setLocale, type Locale } from "@/i18n";
+
+export type Me = Schemas["Me"];
+
+export const useSession = defineStore("session", () => {
+  const me = ref<Me | null>(null);
+  const permissions = computed(() => new Set(me.value?.permissions ?? []));
+
+  function take(answer: Me): void {
+    me.value = answer;
+    setLocale(answer.user.locale as Locale);
+    connectLive();
+  }
+
+  /** Load the session once. Throws NotSignedIn. */
+  async function ensure(): Promise<void> {
+    if (me.value === null) take(await api.get("/api/auth/me"));
+  }
+
+  async function signIn(enterprise: string, username: string, password: string): Promise<void> {
+    forgetToken();
+    const answer = await api.post("/api/auth/sign-in", { body: { enterprise, username, password } });
+    forgetToken();
+    take(answer);
+  }
+
+  function forget(): void {
+    me.value = null;
+    disconnectLive();
+    forgetToken();
+  }
+
+  async function signOut(): Promise<void> {
+    await api.post("/api/auth/sign-out");
+    forget();
+  }
+
+  /** Whether the user's roles allow `permission`; true for none. */
+  function can(permission: string | undefined): boolean {
+    return permission === undefined || permissions.value.has(permission);
+  }
+
+  return { me, permissions, take, ensure, signIn, signOut, forget, can };
+});

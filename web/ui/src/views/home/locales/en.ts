@@ -1,0 +1,1 @@
+export default { home: { hello: "Signed in as {name}" } };

@@ -1,0 +1,1 @@
+export default { home: { hello: "当前用户：{name}" } };
