@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from callcenter import wire
+from callcenter import config, wire
 from callcenter.errors import InvalidInput, Unavailable
+from callcenter.telephony.edge.choose import edge_of
 from callcenter.telephony.edge.client import AiortcEdge
 from callcenter.telephony.edge.rtpengine import RtpengineEdge
 from callcenter.telephony.edge.sdp import parse_offer
@@ -166,3 +167,14 @@ def test_events_go_to_the_client_that_holds_the_session_and_its_end_is_told_afte
         await two.stop()
 
     run(scenario())
+
+
+def test_settings_choose_the_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EDGE", "RTPENGINE_NG"):
+        monkeypatch.delenv(name, raising=False)
+    assert isinstance(edge_of(config.load()), AiortcEdge)
+    monkeypatch.setenv("EDGE", "rtpengine")
+    assert isinstance(edge_of(config.load()), RtpengineEdge)
+    monkeypatch.setenv("RTPENGINE_NG", "nonsense")
+    with pytest.raises(ValueError, match="RTPENGINE_NG"):
+        edge_of(config.load())

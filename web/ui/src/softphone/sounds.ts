@@ -14,11 +14,20 @@ const FADE_S = 0.01;
 export class Sounds {
   volume: number;
   private context: AudioContext | null = null;
+  private speakerId = "";
   private playing: OscillatorNode[] = [];
   private ringTimer: ReturnType<typeof setInterval> | undefined;
 
   constructor(volume = 0.2) {
     this.volume = volume;
+  }
+
+  /** Sound through this output from now on, where the browser lets a page choose; "" is the system's choice. */
+  setSpeaker(deviceId: string): void {
+    this.speakerId = deviceId;
+    const context: (AudioContext & { setSinkId?: (id: string) => Promise<void> }) | null = this.context;
+    // A device that is gone leaves the sound where it was: a ring on the wrong speaker is better than none.
+    context?.setSinkId?.(deviceId).catch(() => undefined);
   }
 
   /** An incoming call: rings until `quiet`. */
@@ -66,7 +75,10 @@ export class Sounds {
   }
 
   private play(tones: readonly Tone[]): void {
-    this.context ??= new AudioContext();
+    if (this.context === null) {
+      this.context = new AudioContext();
+      if (this.speakerId !== "") this.setSpeaker(this.speakerId);
+    }
     const context = this.context;
     void context.resume().catch(() => undefined);
     const now = context.currentTime + 0.01;
