@@ -60,7 +60,7 @@ def test_a_hot_key_is_unique_among_what_one_agent_sees(clean: Browser) -> None:
     assert clean.patch(path, {"hot_key": 1, "enabled": False}).status_code == 200
     created(clean, "/api/dispositions", {**new, "name": "Won", "campaign_id": a})
     assert refused(clean, "PATCH", path, {"enabled": True}) == taken
-    seen = clean.get(f"/api/dispositions?campaign_id={b}").get_json()
+    seen = clean.get(f"/api/dispositions?campaign_id={b}").get_json()["items"]
     assert [d["name"] for d in seen] == ["Sale B"]
 
 
@@ -157,7 +157,7 @@ def test_a_rule_that_can_not_be_meant_names_the_place(owner: Browser, body: Any,
 def test_there_is_one_default_and_it_stays(owner: Browser) -> None:
     first = created(owner, "/api/rules", {"name": "First", "is_default": True})["id"]
     second = created(owner, "/api/rules", {"name": "Second", "is_default": True})["id"]
-    assert [r["id"] for r in owner.get("/api/rules").get_json() if r["is_default"]] == [second]
+    assert [r["id"] for r in owner.get("/api/rules").get_json()["items"] if r["is_default"]] == [second]
     assert owner.delete(f"/api/rules/{second}").get_json()["code"] == "rule_set.is_default"
     assert refused(owner, "PATCH", f"/api/rules/{second}", {"is_default": False})[1] == "rule_set.default_needed"
     make(owner, "Autumn", rule_set_id=first)
@@ -207,10 +207,10 @@ def test_a_trunk_that_can_not_work_names_the_field(owner: Browser, body: Any, fi
 
 def test_the_health_of_a_trunk_is_what_the_engine_last_told(owner: Browser, enterprise: int) -> None:
     trunk = created(owner, "/api/trunks", {"name": "North", "host": "127.0.0.1"})["id"]
-    assert owner.get("/api/trunks").get_json()[0]["health"] is None
+    assert owner.get("/api/trunks").get_json()["items"][0]["health"] is None
     health = {"up": True, "registered": None, "detail": "answers", "round_trip_ms": 12.5, "in_use": 4}
     streams.publish(enterprise, "trunks", {trunk: health})
-    assert owner.get("/api/trunks").get_json()[0]["health"] == health
+    assert owner.get("/api/trunks").get_json()["items"][0]["health"] == health
 
 
 def test_a_trunk_that_a_campaign_names_is_kept(owner: Browser, enterprise: int) -> None:

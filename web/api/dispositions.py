@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -11,9 +10,10 @@ from sqlalchemy import or_, select
 from callcenter.db.session import tenant_session
 from crm.models import Disposition
 from dialer.actions import dispositions as actions
-from web.http import current_actor, requires, tenant_id
+from web.http import current_actor, paged, requires, tenant_id
 from web.schemas.dispositions import (
     DispositionChangesSchema,
+    DispositionPageSchema,
     DispositionQuery,
     DispositionSchema,
     NewDispositionSchema,
@@ -25,8 +25,8 @@ blueprint = Blueprint("dispositions", __name__, url_prefix="/api/dispositions", 
 @blueprint.get("")
 @requires()
 @blueprint.arguments(DispositionQuery, location="query")
-@blueprint.response(200, DispositionSchema(many=True))
-def list_dispositions(args: dict[str, Any]) -> Sequence[Disposition]:
+@blueprint.response(200, DispositionPageSchema)
+def list_dispositions(args: dict[str, Any]) -> dict[str, Any]:
     """All dispositions, or those for one campaign (its own and the enterprise's), in the order of the panel."""
     query = select(Disposition).order_by(Disposition.position, Disposition.hot_key, Disposition.id)
     if "campaign_id" in args:
@@ -34,7 +34,7 @@ def list_dispositions(args: dict[str, Any]) -> Sequence[Disposition]:
     if "enabled" in args:
         query = query.where(Disposition.enabled.is_(args["enabled"]))
     with tenant_session(tenant_id()) as db:
-        return db.scalars(query).all()
+        return paged(db, query, args)
 
 
 @blueprint.post("")

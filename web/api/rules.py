@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -11,19 +10,20 @@ from sqlalchemy import select
 from callcenter.compliance.models import RuleSet
 from callcenter.db.session import tenant_session
 from dialer.actions import rules as actions
-from web.http import current_actor, requires, tenant_id
-from web.schemas.rules import NewRuleSetSchema, RuleSetChangesSchema, RuleSetSchema
+from web.http import PageQuery, current_actor, paged, requires, tenant_id
+from web.schemas.rules import NewRuleSetSchema, RuleSetChangesSchema, RuleSetPageSchema, RuleSetSchema
 
 blueprint = Blueprint("rules", __name__, url_prefix="/api/rules", description="Calling rules")
 
 
 @blueprint.get("")
 @requires("campaigns.read")
-@blueprint.response(200, RuleSetSchema(many=True))
-def list_rule_sets() -> Sequence[RuleSet]:
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, RuleSetPageSchema)
+def list_rule_sets(args: dict[str, Any]) -> dict[str, Any]:
     """All rule sets, the default first."""
     with tenant_session(tenant_id()) as db:
-        return db.scalars(select(RuleSet).order_by(RuleSet.is_default.desc(), RuleSet.name)).all()
+        return paged(db, select(RuleSet).order_by(RuleSet.is_default.desc(), RuleSet.name, RuleSet.id), args)
 
 
 @blueprint.post("")

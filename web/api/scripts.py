@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -12,19 +11,20 @@ from callcenter.db.session import tenant_session
 from crm.models import Script
 from dialer.actions import records
 from dialer.actions import scripts as actions
-from web.http import current_actor, requires, tenant_id
-from web.schemas.scripts import NewScriptSchema, ScriptChangesSchema, ScriptSchema
+from web.http import PageQuery, current_actor, paged, requires, tenant_id
+from web.schemas.scripts import NewScriptSchema, ScriptChangesSchema, ScriptPageSchema, ScriptSchema
 
 blueprint = Blueprint("scripts", __name__, url_prefix="/api/scripts", description="Scripts")
 
 
 @blueprint.get("")
 @requires()
-@blueprint.response(200, ScriptSchema(many=True))
-def list_scripts() -> Sequence[Script]:
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, ScriptPageSchema)
+def list_scripts(args: dict[str, Any]) -> dict[str, Any]:
     """All scripts, by name."""
     with tenant_session(tenant_id()) as db:
-        return db.scalars(select(Script).order_by(Script.name)).all()
+        return paged(db, select(Script).order_by(Script.name, Script.id), args)
 
 
 @blueprint.get("/<int:script_id>")

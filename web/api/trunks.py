@@ -14,8 +14,8 @@ from callcenter.events import streams
 from callcenter.telephony.models import TrunkRow
 from dialer.actions import records
 from dialer.actions import trunks as actions
-from web.http import current_actor, requires, tenant_id
-from web.schemas.trunks import NewTrunkSchema, TrunkChangesSchema, TrunkSchema
+from web.http import PageQuery, current_actor, paged, requires, tenant_id
+from web.schemas.trunks import NewTrunkSchema, TrunkChangesSchema, TrunkPageSchema, TrunkSchema
 
 blueprint = Blueprint("trunks", __name__, url_prefix="/api/trunks", description="Trunks")
 log = logging.getLogger(__name__)
@@ -40,13 +40,14 @@ def _render(row: TrunkRow, health: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("")
 @requires("trunks.read")
-@blueprint.response(200, TrunkSchema(many=True))
-def list_trunks() -> list[dict[str, Any]]:
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, TrunkPageSchema)
+def list_trunks(args: dict[str, Any]) -> dict[str, Any]:
     """All trunks in the order in which they are tried."""
     health = _health()
     with tenant_session(tenant_id()) as db:
-        rows = db.scalars(select(TrunkRow).order_by(TrunkRow.priority, TrunkRow.cost, TrunkRow.id)).all()
-        return [_render(r, health) for r in rows]
+        query = select(TrunkRow).order_by(TrunkRow.priority, TrunkRow.cost, TrunkRow.id)
+        return paged(db, query, args, lambda row: _render(row, health))
 
 
 @blueprint.post("")

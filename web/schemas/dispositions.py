@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
+from web.http import PageQuery, page_of
+
 
 class DispositionChangesSchema(Schema):
     campaign_id = fields.Integer(strict=True, allow_none=True)
@@ -51,6 +53,9 @@ class DispositionSchema(Schema):
     max_tries = fields.Integer(required=True, strict=True)
 
 
-class DispositionQuery(Schema):
+class DispositionQuery(PageQuery):
     campaign_id = fields.Integer(metadata={"description": "those that an agent of this campaign can set"})
     enabled = fields.Boolean()
+
+
+DispositionPageSchema = page_of(DispositionSchema)

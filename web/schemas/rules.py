@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
+from web.http import page_of
+
 _TIME = validate.Regexp(r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$", error="Give a time like 09:00.")
 
 
@@ -43,3 +45,6 @@ class RuleSetSchema(Schema):
     attempts_30d = fields.Integer(required=True, strict=True)
     abandoned_lockout_h = fields.Integer(required=True, strict=True)
     min_ring_s = fields.Integer(required=True, strict=True)
+
+
+RuleSetPageSchema = page_of(RuleSetSchema)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
+from web.http import page_of
+
 
 class BranchSchema(Schema):
     label = fields.String(required=True, validate=validate.Length(1, 80))
@@ -38,3 +40,6 @@ class ScriptSchema(Schema):
     steps = fields.List(fields.Nested(StepSchema), required=True)
     objections = fields.List(fields.Nested(ObjectionSchema), required=True)
     updated_at = fields.DateTime(required=True)
+
+
+ScriptPageSchema = page_of(ScriptSchema)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
+from web.http import page_of
+
 _TRANSPORTS = validate.OneOf(["udp", "tcp", "tls"])
 _CODECS = validate.OneOf(["pcmu", "pcma"])
 
@@ -67,3 +69,6 @@ class TrunkSchema(Schema):
     cost = fields.Integer(required=True, strict=True)
     codec = fields.String(required=True, validate=_CODECS)
     health = fields.Nested(TrunkHealthSchema, required=True, allow_none=True)
+
+
+TrunkPageSchema = page_of(TrunkSchema)
