@@ -67,10 +67,11 @@ class Lead(Base, Numbered, TenantOwned):
         Index("ix_lead_alt_phones", "alt_phones", postgresql_using="gin", postgresql_where=text("alt_phones <> '{}'")),
         Index("ix_lead_customer_id", "customer_id", postgresql_where=text("customer_id IS NOT NULL")),
         Index(
-            "ix_lead_dialable",
+            "ix_lead_dialable",  # in the feeder's order
             "list_id",
+            "status",
             text("priority DESC"),
-            "next_at",
+            text("next_at NULLS FIRST"),
             "id",
             postgresql_where=text("status IN ('new', 'retry', 'callback')"),
         ),

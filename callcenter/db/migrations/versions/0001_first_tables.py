@@ -461,7 +461,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_lead_alt_phones', 'lead', ['alt_phones'], unique=False, postgresql_using='gin', postgresql_where=sa.text("alt_phones <> '{}'"))
     op.create_index('ix_lead_customer_id', 'lead', ['customer_id'], unique=False, postgresql_where=sa.text('customer_id IS NOT NULL'))
-    op.create_index('ix_lead_dialable', 'lead', ['list_id', sa.literal_column('priority DESC'), 'next_at', 'id'], unique=False, postgresql_where=sa.text("status IN ('new', 'retry', 'callback')"))
+    op.create_index('ix_lead_dialable', 'lead', ['list_id', 'status', sa.literal_column('priority DESC'), sa.literal_column('next_at NULLS FIRST'), 'id'], unique=False, postgresql_where=sa.text("status IN ('new', 'retry', 'callback')"))
     op.create_index('ix_lead_tenant_phone', 'lead', ['tenant_id', 'phone_e164'], unique=False)
     # Stands in for the foreign key that leads do not have (see crm.models.Lead).
     op.execute("""

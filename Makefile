@@ -1,0 +1,63 @@
+# The two commands are `make run` and `make test`. Python 3.11+, git and make are all that must be there.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+NPM := ../../$(PY) -m tools.npm
+export PYTHONPATH := $(CURDIR)
+ARGS ?=
+
+.PHONY: run test check bench soak promises clean deps dev-deps ui peers format
+
+run: deps ui
+	@$(PY) -m callcenter.processes.runner $(ARGS)
+
+test: dev-deps peers check ui
+	$(PY) -m pytest -m "not soak"
+
+check: dev-deps ui-deps
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(PY) -m pytest tests/house
+	cd web/ui && $(NPM) run --silent check && $(NPM) run --silent lint
+
+bench: dev-deps peers
+	$(PY) -m benchmarks
+
+soak: dev-deps ui peers
+	$(PY) -m pytest -m soak --timeout 3600
+
+promises: dev-deps
+	@$(PY) -m tools.promises
+
+format: dev-deps
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+deps: $(VENV)/.deps
+dev-deps: $(VENV)/.dev-deps
+
+$(VENV)/bin/python:
+	$(PYTHON) -m tools.venv $(VENV)
+
+$(VENV)/.deps: $(VENV)/bin/python requirements.txt
+	$(PY) -m pip install -q --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev-deps: $(VENV)/.deps requirements-dev.txt
+	$(PY) -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+ui-deps: deps web/ui/node_modules/.installed
+ui: deps
+	@$(PY) -m tools.build_ui
+
+web/ui/node_modules/.installed: web/ui/package-lock.json | $(VENV)/.deps
+	cd web/ui && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+peers:
+	@$(PY) -m tools.peers
+
+clean:
+	rm -rf $(VENV) web/ui/node_modules web/ui/dist .mypy_cache .ruff_cache

@@ -1,0 +1,128 @@
+"""Settings as the engine reads them: rows → plain documents in Redis (`cfg:{tenant}`, field "entity:id")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from callcenter.auth.models import Role, User, UserRole
+from callcenter.compliance.models import RuleSet
+from callcenter.telephony.models import TrunkRow
+from callcenter.tenancy.models import Enterprise
+from crm.models import LeadList
+from dialer.models import Campaign, CampaignAgent
+
+Document = dict[str, Any]
+Named = tuple[str, int, Document | None]
+
+
+def changed(session: Session, entity: str, entity_id: int) -> Iterable[Named]:
+    """The documents that a change of (entity, id) touches, None for one that is gone. An entity that the engine does
+    not work by touches none."""
+    match entity:
+        case "campaign":
+            return [("campaign", entity_id, _campaign(session, session.get(Campaign, entity_id)))]
+        case "trunk":
+            return [("trunk", entity_id, _trunk(session.get(TrunkRow, entity_id)))]
+        case "user":
+            return [("user", entity_id, _user(session, session.get(User, entity_id)))]
+        case "role":
+            return [("user", u.id, _user(session, u)) for u in session.scalars(select(User))]
+        case "rule_set" | "list" | "lead_list":
+            return [*_enterprises(session), *_campaigns(session)]
+        case "enterprise":
+            return _enterprises(session)
+    return []
+
+
+def everything(session: Session) -> Iterable[Named]:
+    """All documents of the session's enterprise."""
+    yield from _enterprises(session)
+    for trunk in session.scalars(select(TrunkRow)):
+        yield "trunk", trunk.id, _trunk(trunk)
+    yield from _campaigns(session)
+    for user in session.scalars(select(User)):
+        yield "user", user.id, _user(session, user)
+
+
+def _enterprises(session: Session) -> list[Named]:
+    out: list[Named] = []
+    for e in session.scalars(select(Enterprise).where(Enterprise.id == session.info["tenant_id"])):
+        until: float | None = None
+        if e.valid_until is not None:
+            last = datetime.combine(e.valid_until, time(0), tzinfo=ZoneInfo(e.time_zone)) + timedelta(days=1)
+            until = last.timestamp()
+        doc = {
+            "code": e.code, "name": e.name, "country": e.country, "time_zone": e.time_zone, "valid_until_s": until,
+            "rules": _rules(_default_rules(session)),
+        }  # fmt: skip
+        out.append(("enterprise", e.id, doc))
+    return out
+
+
+def _campaigns(session: Session) -> Iterable[Named]:
+    return [("campaign", c.id, _campaign(session, c)) for c in session.scalars(select(Campaign))]
+
+
+def _campaign(session: Session, c: Campaign | None) -> Document | None:
+    if c is None:
+        return None
+    names = (
+        "id", "name", "mode", "state", "ratio", "abandon_cap", "patience_s", "ring_timeout_s", "wrap_up_s", "preview_s",
+        "max_lines", "max_attempts", "caller_ids", "trunk_ids", "record", "language", "prompt_abandoned",
+        "disposition_required", "script_id",
+    )  # fmt: skip
+    rule_set = session.get(RuleSet, c.rule_set_id) if c.rule_set_id else None
+    agents = session.scalars(select(CampaignAgent.user_id).where(CampaignAgent.campaign_id == c.id))
+    lists = session.scalar(
+        select(func.count()).where(
+            LeadList.campaign_id == c.id,
+            LeadList.enabled,
+            or_(LeadList.expires_at.is_(None), LeadList.expires_at > func.now()),
+        )
+    )
+    return {
+        **{n: getattr(c, n) for n in names},
+        "agents": sorted(agents),
+        "lists": int(lists or 0),
+        "rules": _rules(rule_set or _default_rules(session)),
+    }
+
+
+def _default_rules(session: Session) -> RuleSet | None:
+    return session.scalars(select(RuleSet).where(RuleSet.is_default).limit(1)).first()
+
+
+def _rules(r: RuleSet | None) -> Document:
+    if r is None:
+        return {}
+    names = ("windows", "holidays", "attempts_24h", "attempts_30d", "abandoned_lockout_h", "min_ring_s")
+    return {n: getattr(r, n) for n in names}
+
+
+def _trunk(t: TrunkRow | None) -> Document | None:
+    if t is None:
+        return None
+    names = (
+        "name", "enabled", "host", "port", "transport", "outbound_proxy", "username", "password", "from_domain",
+        "register", "channels", "calls_per_second", "caller_ids", "prefixes", "strip_plus", "prepend", "priority",
+        "cost", "codec",
+    )  # fmt: skip
+    return {n: getattr(t, n) for n in names}
+
+
+def _user(session: Session, u: User | None) -> Document | None:
+    if u is None:
+        return None
+    permissions = session.scalars(
+        select(Role.permissions)
+        .join(UserRole, UserRole.role_id == Role.id)
+        .where(UserRole.user_id == u.id, Role.enabled)
+    )
+    agent = any("desk.use" in p for p in permissions)
+    return {"name": u.name, "enabled": u.enabled, "agent": agent, "service_number": u.service_number}

@@ -1,0 +1,1 @@
+"""What the Makefile calls: setting up, building, listing. Nothing of the product imports it."""
