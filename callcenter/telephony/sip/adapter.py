@@ -26,8 +26,9 @@ from callcenter.telephony.sip.inbound import InboundLeg
 from callcenter.telephony.sip.line import Line, new_branch
 from callcenter.telephony.sip.messages import body_of, response
 from callcenter.telephony.sip.sdp import SessionId
+from callcenter.telephony.sip.sparing import Sparing
 from callcenter.telephony.sip.strays import Strays
-from callcenter.telephony.sip.transactions import Transactions
+from callcenter.telephony.sip.transactions import LOG_EVERY_S, Transactions
 from callcenter.telephony.sip.trunk_book import TrunkBook
 from callcenter.telephony.sip.udp import Address
 
@@ -62,6 +63,7 @@ class SippyPort:
         self._finished: OrderedDict[str, None] = OrderedDict()  # ids of legs that ended
         self._on_event: Callable[[SipEvent], None] = lambda _: None
         self._all_ended: asyncio.Event | None = None  # wanted while stopping
+        self._sparing = Sparing(LOG_EVERY_S)
         self._line: Line
         self._trunks: TrunkBook
         self._strays: Strays
@@ -260,7 +262,9 @@ class SippyPort:
     def _invited(self, req: Any, transaction: Any) -> Any:
         found = self._trunks.trunk_of(req)
         if found is None:
-            log.warning("call from no trunk refused: %s:%s to %s", *req.getSource(), mask_numbers(str(req.getRURI())))
+            host, port = req.getSource()
+            if self._sparing.allows(host, monotonic_s()):  # scanners try thousands of numbers
+                log.warning("call from no trunk refused: %s:%s to %s", host, port, mask_numbers(str(req.getRURI())))
             return response(req, 403, "Forbidden"), None, None
         for body in req.getHFBodys("require"):
             refusal = response(req, 420, "Bad extension")

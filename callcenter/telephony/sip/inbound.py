@@ -15,7 +15,6 @@ from callcenter.telephony.sip.leg import LegBook, LegState
 from callcenter.telephony.sip.line import Line, new_branch
 from callcenter.telephony.sip.messages import body_of, contact_of, response, routes_of
 from callcenter.telephony.sip.sdp import SessionId
-from callcenter.telephony.sip.udp import Address
 
 NO_OFFER = Sdp(MediaAddress("0.0.0.0", 9), "pcmu", None, "inactive")  # the caller lets us offer (RFC 3261, 13.2.1)
 
@@ -117,9 +116,3 @@ class InboundLeg(Call):
     def refuse_on_wire(self) -> None:
         resp = response(self._req, *self._refusal, to_tag=self.to_tag)
         self.line.transactions.sendResponse(resp, self._transaction)
-
-
-def source_of(req: Any) -> Address:
-    """Where the packet of `req` came from."""
-    host, port = req.getSource()
-    return host, port

@@ -33,13 +33,16 @@ from sippy.SipURL import SipURL
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
+from callcenter.clock import monotonic_s
 from callcenter.telephony.sip.dialog import address_of, uri_of
+from callcenter.telephony.sip.sparing import Sparing
 from callcenter.telephony.sip.udp import Address, OneSocket, UdpSocket
 
 log = logging.getLogger(__name__)
 
 PRODUCT = "callcenter"
 TICK_S = 0.05  # SIP's shortest timer is 0.5 s
+LOG_EVERY_S = 10.0  # about the same far end
 _MIN_DATAGRAM = 32
 _CACHE_S = 32.0
 
@@ -114,6 +117,7 @@ class Transactions(SipTransactionManager):
         self.l2rcache: dict[bytes, Any] = {}
         self.cp_timer = Timeout(self.rCachePurge, _CACHE_S, -1)
         self.dropped = 0  # datagrams that were no SIP, since the start
+        self._sparing = Sparing(LOG_EVERY_S)
         self._tick_handle: asyncio.TimerHandle | None = None
         self._tick()
 
@@ -164,7 +168,8 @@ class Transactions(SipTransactionManager):
             self._receive(data, source)
         except Exception as error:
             self.dropped += 1
-            log.warning("malformed SIP from %s:%s dropped (%d bytes): %s", *source, len(data), type(error).__name__)
+            if self._sparing.allows(source[0], monotonic_s()):
+                log.warning("malformed SIP from %s:%s dropped (%d bytes): %s", *source, len(data), type(error).__name__)
             log.debug("malformed SIP", exc_info=True)
 
     def _receive(self, data: bytes, source: Address) -> None:

@@ -10,6 +10,7 @@ from callcenter.telephony.ports import Cause, MediaAddress, Sdp
 from callcenter.telephony.sip.causes import cause_of, q850_of
 from callcenter.telephony.sip.dialog import DialogData, address_of, display_name, request_text, tag_of, user_part
 from callcenter.telephony.sip.sdp import SessionId, UnusableSdp, answer, offer, parse
+from callcenter.telephony.sip.sparing import Sparing
 
 LOCAL = Sdp(MediaAddress("192.0.2.1", 4000))
 SESSION = SessionId(7)
@@ -123,3 +124,10 @@ def test_strict_router_gets_its_own_uri() -> None:
     found = data.towards("sip:t@3.3.3.3", None, None)
     assert (found.remote_target, found.destination) == ("sip:1.1.1.1", ("1.1.1.1", 5060))
     assert found.routes == ("<sip:2.2.2.2;lr>", "<sip:t@3.3.3.3>")
+
+
+def test_log_is_spared_one_line_per_far_end() -> None:
+    sparing = Sparing(10)
+    assert [sparing.allows("a", now) for now in (0, 1, 9.9, 10)] == [True, False, False, True]
+    assert sparing.allows("b", 1) and sparing.kept_back == 2
+    assert all(sparing.allows(f"x{n}", 11) for n in range(2000)) and sparing.allows("a", 12)
