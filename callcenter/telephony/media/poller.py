@@ -1,7 +1,8 @@
 """Many UDP sockets in one event loop at little cost: an epoll of our own inside the loop's.
 
 The loop watches one descriptor, the inner epoll, however many sockets there are. After packets were handled it looks
-again only a millisecond later: under load one wake-up serves dozens of packets, and a lone packet is served at once.
+again only a millisecond later (three under high load): one wake-up serves dozens of packets while the code is in the
+processor's caches, and a lone packet is served at once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from callcenter.telephony.media.g711 import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 GATHER_S = 0.001
+GATHER_MORE_S = 0.003
+MANY = 24  # packets in one look, from which on the longer pause is worth it: some 300 legs
 MAX_EVENTS = 4096
 EMPTY_LOOKS = 8  # without a packet, before the loop is asked to watch again: that costs as much as a dozen packets
 ROUNDS = 4  # looks in one wake-up, so that a flood cannot keep the loop for itself
@@ -64,20 +67,20 @@ class Poller:
         if self._epoll.closed:
             return
         handlers, poll, monotonic = self._handlers, self._epoll.poll, time.monotonic
-        found = False
+        found = 0
         for _ in range(ROUNDS):
             ready = poll(0, MAX_EVENTS)
-            if not ready:
-                break
-            found = True
+            found += len(ready)
             now = int(monotonic() * SAMPLE_RATE)
             for fd, _ in ready:
                 try:
                     handlers[fd](now)
                 except Exception:
                     log.exception("handling a packet failed")
+            if len(ready) < MANY:
+                break
         self._empty = 0 if found else self._empty + 1
         if self._empty < EMPTY_LOOKS:
-            self._loop.call_later(GATHER_S, self._look)
+            self._loop.call_later(GATHER_S if found < MANY else GATHER_MORE_S, self._look)
         else:
             self._loop.add_reader(self._epoll.fileno(), self._wake)

@@ -2,8 +2,8 @@
 
 `receive` is the hot path: 50 packets a second and leg pass through it. Once a port is locked to a source that is also
 its remote, its socket is connected to it: the kernel then keeps strangers out, and sending and receiving need no
-addresses. The next packet of the known stream is handled in `receive`, with the header rewritten in place in the buffer
-that it came in; all else goes to `_unusual`. Times are samples of the process's clock.
+addresses. The next plain packet of the known stream, 20 ms long, is handled in `receive`, with the header rewritten in
+place in the buffer that it came in; all else goes to `_unusual`. Times are samples of the process's clock.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 from typing import Protocol
 
 from callcenter.telephony.media import dtmf, g711, rtp
-from callcenter.telephony.media.g711 import SAMPLE_RATE
+from callcenter.telephony.media.g711 import FRAME_SAMPLES, SAMPLE_RATE
 from callcenter.telephony.media.jitter import JitterBuffer
 from callcenter.telephony.media.outgoing import TRANSLATE, Feed, Outgoing, SendingOwner
 from callcenter.telephony.media.reception import EARLY_SAMPLES, PUNCTUAL_SAMPLES, Order, Reception
@@ -22,11 +22,12 @@ from callcenter.telephony.media.source_lock import SILENCE_S, Address, SourceLoc
 
 _BUFFER = bytearray(2048)
 _VIEW = memoryview(_BUFFER)
-_PACKETS = [_VIEW[:n] for n in range(len(_BUFFER) + 1)]
-_PAYLOADS = [_VIEW[rtp.HEADER_BYTES : max(n, rtp.HEADER_BYTES)] for n in range(len(_BUFFER) + 1)]
+_USUAL_BYTES = rtp.HEADER_BYTES + FRAME_SAMPLES
+_PACKET = _VIEW[:_USUAL_BYTES]
+_PAYLOAD = _VIEW[rtp.HEADER_BYTES : _USUAL_BYTES]
 _unpack = rtp.HEADER.unpack_from
 _pack = rtp.HEADER.pack_into
-_ROOM = CAPACITY_SAMPLES - rtp.MAX_PACKET_BYTES
+_ROOM = CAPACITY_SAMPLES - FRAME_SAMPLES + 1
 _LOCK_SAMPLES = int(SILENCE_S * SAMPLE_RATE)
 
 
@@ -96,44 +97,42 @@ class MediaLeg(Outgoing):
 
     def receive(self, now: int) -> None:
         """Take one packet from the connected socket."""
+        receive = self._recv_into
         try:
-            size = self._recv_into(_BUFFER)
+            size = receive(_BUFFER)
         except OSError:
-            return
-        if size <= 12:
-            self.malformed += 1
             return
         head, sequence, timestamp, ssrc = _unpack(_BUFFER)
         rx = self.rx
-        if head != self.plain or ssrc != rx.ssrc or sequence != (rx.highest + 1) & 0xFFFF or size > 1500:
-            self._unusual(bytes(_PACKETS[size]), now)
+        if size != _USUAL_BYTES or head != self.plain or ssrc != rx.ssrc or sequence != (rx.highest + 1) & 0xFFFF:
+            self._unusual(bytes(_VIEW[:size]), now)
             return
         rx.highest += 1
         rx.received += 1
-        transit = now - timestamp
-        change = transit - rx.transit
+        place = rx.anchor + timestamp
+        late = now - place
+        change = late - rx.late
         if change:
-            rx.transit = transit
+            rx.late = late
             rx.jitter += ((change if change > 0 else -change) - rx.jitter) * 0.0625
         else:
             rx.jitter *= 0.9375
         self.heard_at = now
         if self.taps:
-            place = rx.anchor + timestamp
-            if -EARLY_SAMPLES <= now - place <= PUNCTUAL_SAMPLES:
-                rx.behind = 0
-            else:
+            if not -EARLY_SAMPLES <= late <= PUNCTUAL_SAMPLES:
                 place = rx.place(timestamp, now)
-            sound = _PAYLOADS[size] if head == 0x8000 else bytes(_PAYLOADS[size]).translate(g711.ALAW_TO_ULAW)
+            elif rx.behind:
+                rx.behind = 0
+            sound = _PAYLOAD if head == rtp.VERSION_WORD else bytes(_PAYLOAD).translate(g711.ALAW_TO_ULAW)
             for tap in self.taps:
                 at = place - tap.base
-                if 0 <= at < _ROOM and not tap.muted:
-                    tap.buffer[at : at + size - 12] = sound
+                if 0 <= at < _ROOM:
+                    tap.buffer[at : at + FRAME_SAMPLES] = sound
                 else:
                     tap.put(place, sound)
         if self.mixin is not None:
-            payload = bytes(_PAYLOADS[size])
-            self.mixin.put(timestamp, payload if head == 0x8000 else payload.translate(g711.ALAW_TO_ULAW))
+            payload = bytes(_PAYLOAD)
+            self.mixin.put(timestamp, payload if head == rtp.VERSION_WORD else payload.translate(g711.ALAW_TO_ULAW))
         for feed in self.feeds:
             dest = feed.dest
             if dest.feeder is feed and dest.plain == head:
@@ -142,13 +141,13 @@ class MediaLeg(Outgoing):
                 dest.sent_at = now
                 dest.sent += 1
                 _pack(_BUFFER, 0, head, sequence_out, timestamp_out, dest.ssrc)
+                send = dest.out
                 try:
-                    dest.out(_PACKETS[size])
+                    send(_PACKET)
                 except OSError:
                     pass  # the far end's network; RTCP and silence tell the engine
             else:
-                payload = bytes(_PAYLOADS[size])
-                dest.relay(feed, Order.NEXT, self.pt, False, sequence, timestamp, payload, now)
+                dest.relay(feed, Order.NEXT, self.pt, False, sequence, timestamp, bytes(_PAYLOAD), now)
 
     # --------------------------------------------------------------------------------------- everything else
 
@@ -160,7 +159,7 @@ class MediaLeg(Outgoing):
             return False
         except OSError:
             return True
-        self._take(address, bytes(_PACKETS[size]), now)
+        self._take(address, bytes(_VIEW[:size]), now)
         return True
 
     def _take(self, address: Address, data: bytes, now: int) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from callcenter.telephony.media.g711 import SAMPLE_RATE
+
 MAX_DROPOUT = 3000  # a larger jump ahead is another stream
 MAX_MISORDER = 100
 EARLY_SAMPLES = 80  # a packet may come this much before its place on our clock before the clock is shifted
@@ -29,8 +31,8 @@ class Reception:
     """One received stream. Times are in samples of the process's clock (monotonic seconds × 8000).
 
     `highest` is the extended highest sequence number, -1 before the first packet. `received` and `lost` count since
-    creation, over all streams of the port. `anchor` + RTP timestamp = the sample's place on our clock; `behind` counts
-    packets in a row that were not punctual.
+    creation, over all streams of the port. `anchor` + RTP timestamp = the sample's place on our clock; `late` is how
+    much after its place the newest packet came, `behind` counts packets in a row that were not punctual.
     """
 
     __slots__ = (
@@ -43,9 +45,9 @@ class Reception:
         "duplicates",
         "highest",
         "jitter",
+        "late",
         "received",
         "ssrc",
-        "transit",
     )
 
     def __init__(self) -> None:
@@ -54,8 +56,8 @@ class Reception:
         self.received = 0
         self.duplicates = 0
         self.jitter = 0.0
-        self.transit = 0
         self.anchor = 0
+        self.late = 0
         self._first = 0
         self._since = 0
         self._lost_before = 0
@@ -102,9 +104,9 @@ class Reception:
 
     def arrival(self, timestamp: int, now: int) -> None:
         """Update the jitter by a packet that came in order."""
-        transit = now - timestamp
-        self.jitter += (min(abs(transit - self.transit), 8000) - self.jitter) / 16
-        self.transit = transit
+        late = now - self.anchor - timestamp
+        self.jitter += (min(abs(late - self.late), SAMPLE_RATE) - self.jitter) / 16
+        self.late = late
 
     def _begin(self, ssrc: int, sequence: int, timestamp: int, now: int) -> Order:
         self._lost_before += self._lost_now()
@@ -112,8 +114,8 @@ class Reception:
         self.highest = self._first = sequence
         self._since = self.received
         self.received += 1
-        self.transit = now - timestamp
         self._re_anchor(now - timestamp)
+        self.late = 0
         return Order.NEW_STREAM
 
     def place(self, timestamp: int, now: int) -> int:
@@ -138,5 +140,6 @@ class Reception:
         return place
 
     def _re_anchor(self, anchor: int) -> None:
+        self.late -= anchor - self.anchor
         self.anchor = anchor
         self.behind = 0

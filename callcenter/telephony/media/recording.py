@@ -64,19 +64,18 @@ def parse_header(data: bytes) -> WavInfo | None:
 class Channel:
     """One side. `buffer[0]` lies at `base` on the clock; the port's fast path writes into it by itself."""
 
-    __slots__ = ("base", "buffer", "muted", "port_id")
+    __slots__ = ("base", "buffer", "port_id")
 
     def __init__(self, port_id: str, base: int) -> None:
         self.port_id = port_id
         self.base = base
-        self.muted = False
         self.buffer = bytearray([SILENCE]) * CAPACITY_SAMPLES
 
     def put(self, place: int, payload: bytes | bytearray | memoryview) -> None:
         """Lay µ-law samples at `place`. What is on disk already, or too far ahead, is dropped."""
         at = place - self.base
         size = len(payload)
-        if self.muted or at + size > CAPACITY_SAMPLES:
+        if at + size > CAPACITY_SAMPLES:
             return
         if at < 0:
             if at + size <= 0:
@@ -108,9 +107,8 @@ class Recording:
         return self.left, self.right
 
     def pause(self, paused: bool) -> None:
-        """Record silence from now on, or sound again. What came before stays."""
+        """Record silence from now on, or sound again: the owner feeds the channels of a paused recording nothing."""
         self.paused = paused
-        self.left.muted = self.right.muted = paused
 
     def retarget(self, left_port: str, right_port: str) -> None:
         """Other ports feed the channels from now on."""

@@ -60,8 +60,17 @@ class Tapes:
         concerned = {recording.left.port_id, recording.right.port_id, left_port, right_port}
         self._unwire(recording.channels)
         recording.retarget(left_port, right_port)
-        self._wire(recording.channels)
+        if not recording.paused:
+            self._wire(recording.channels)
         return concerned
+
+    def pause(self, recording: Recording, paused: bool) -> set[str]:
+        """Record silence, or sound again. Returns the ports concerned."""
+        self._unwire(recording.channels)
+        recording.pause(paused)
+        if not paused:
+            self._wire(recording.channels)
+        return {recording.left.port_id, recording.right.port_id}
 
     def stop(self, recording_id: str, now: int) -> set[str]:
         """Write the rest and close. Returns the ports concerned. KeyError if it does not run."""

@@ -311,10 +311,10 @@ class MediaWorker:
         else:
             recording = self._tapes.start(c.recording_id, c.path, c.left_port, c.right_port, now_samples())
             self._retap({c.left_port, c.right_port})
-        recording.pause(c.paused)
+        self._retap(self._tapes.pause(recording, c.paused))
 
     def _pause_recording(self, c: p.PauseRecording) -> None:
-        self._tapes.get(c.recording_id).pause(c.paused)
+        self._retap(self._tapes.pause(self._tapes.get(c.recording_id), c.paused))
 
     def _retarget_recording(self, c: p.RetargetRecording) -> None:
         recording = self._tapes.get(c.recording_id)

@@ -44,15 +44,12 @@ def test_samples_lie_at_their_place_whatever_the_order_and_the_time_line_is_whol
     assert out[0::2] == bytes(truth[0][:samples]) and out[1::2] == bytes(truth[1][:samples])
 
 
-def test_what_comes_too_late_or_too_early_is_dropped_and_a_pause_is_silent() -> None:
+def test_what_comes_too_late_or_too_early_is_dropped() -> None:
     recording = Recording("r", "p", "l", "r", 0)
     recording.left.put(50_000, b"\x01" * 160)
     assert len(recording.flush(4000)) == 2 * 2000
     recording.left.put(0, b"\x01" * 160)
     recording.left.put(1900, b"\x01" * 160)
-    recording.pause(True)
-    recording.right.put(2100, b"\x01" * 160)
-    recording.pause(False)
     recording.right.put(2300, b"\x02" * 10)
     out = recording.finish(4000)
     assert out[0::2] == b"\x01" * 60 + b"\xff" * 1940
