@@ -87,6 +87,7 @@ class Call:
     abandoned: bool = False
     hanging_up_since: float | None = None  # we asked the leg to end
     hung_up_by: str = ""
+    cause: str = ""  # once ended
     recording_id: str = ""
     dialog: dict[str, Any] | None = None
     codec: str = "pcmu"

@@ -300,15 +300,26 @@ class Floor:
         self._release_agent(call, now)
         self._changed(call)
 
-    def _release_agent(self, call: Call, now: float) -> None:
-        if call.agent_id is None:
-            return
-        agent = self.team.agents.get(call.agent_id)
-        if agent is None or agent.call is None or agent.call.call_id != call.call_id:
-            return
+    def _release_agent(self, call: Call, now: float) -> bool:
+        """Take the call's agent off it; False if he is off it already."""
+        agent = self._agent_of(call)
+        if agent is None or agent.state is not AgentState.ON_CALL:
+            return False
         self._do(fx.StopPlay(fx.agent_port(self.tenant, agent.user_id)))
-        if agent.state is AgentState.ON_CALL:
-            self.team.call_over(agent, self._view(call, "ended", ended_at=now), call.connected_at is not None, now)
+        self.team.call_over(agent, self._view(call, "ended", ended_at=now), call.connected_at is not None, now)
+        return True
+
+    def _tell_cause(self, call: Call) -> None:
+        """The call had ended for its agent before the far end said how."""
+        agent = self._agent_of(call)
+        if agent is not None and agent.call is not None:
+            self.team.show_call(agent, replace(agent.call, cause=call.cause))
+
+    def _agent_of(self, call: Call) -> Agent | None:
+        agent = self.team.agents.get(call.agent_id) if call.agent_id is not None else None
+        if agent is None or agent.call is None or agent.call.call_id != call.call_id:
+            return None
+        return agent
 
     def _end(self, call: Call, cause: p.Cause, status: int, now: float, *, by_us: bool = False) -> None:
         if call.state is CallState.ENDED:
@@ -317,6 +328,7 @@ class Floor:
         if call.held_at is not None:
             call.hold_s += now - call.held_at
         call.step(CallInput.END, now)
+        call.cause = cause.value
         if not call.hung_up_by:
             call.hung_up_by = "system" if by_us else "customer"
         if call.connected_at is not None:
@@ -348,17 +360,9 @@ class Floor:
         )  # fmt: skip
         self._do(fx.CallChanged(call.call_id, gone=True))
         self.timers.cancel_all("call", call.call_id)
-        self._release_agent_with_cause(call, cause, now)
+        if not self._release_agent(call, now):
+            self._tell_cause(call)
         del self.calls[call.call_id]
-
-    def _release_agent_with_cause(self, call: Call, cause: p.Cause, now: float) -> None:
-        agent = self.team.agents.get(call.agent_id) if call.agent_id is not None else None
-        if agent is not None and agent.call is not None and agent.call.call_id == call.call_id:
-            if agent.state is AgentState.ON_CALL:
-                agent.call = replace(agent.call, cause=cause.value)
-                self._release_agent(call, now)
-            else:
-                self.team.show_call(agent, replace(agent.call, cause=cause.value))
 
     # ---------------------------------------------------------------------------------------------------------- media
 
@@ -486,7 +490,7 @@ class Floor:
             since=call.state_since, started_at=call.started_at, connected_at=call.connected_at, ended_at=ended_at,
             campaign_id=call.campaign_id, campaign_name=self.team.rules_of(call.campaign_id).name,
             lead_id=call.lead_id, customer_id=call.customer_id, card=call.card,
-            recording=bool(call.recording_id) and ended_at is None,
+            recording=bool(call.recording_id) and ended_at is None, cause=call.cause,
         )  # fmt: skip
 
     def _show(self, call: Call, state: str = "talking") -> None:
