@@ -38,7 +38,8 @@ class LeadList(Base, Numbered, TenantOwned, Stamped):
 
 
 class FieldDef(Base, Numbered, TenantOwned, Stamped):
-    """A custom field of leads. `kind`: text, number, date, choice, choices. `format` is a regular expression or empty."""
+    """A custom field of leads. `kind`: text, number, date, choice, choices. `format` is a regular expression or
+    empty."""
 
     __tablename__ = "field_def"
     __table_args__ = (UniqueConstraint("tenant_id", "key"),)
@@ -56,9 +57,9 @@ class Lead(Base, Numbered, TenantOwned):
     """One person of a list. `phone_e164` is dialed first, `alt_phones` (E.164) after it. `time_zone` (IANA) comes from
     the number; empty means the enterprise's.
 
-    Lists are imported by the million: a foreign key to the list or the enterprise would cost more than all the rest of an
-    import (7 s a million rows each). Row-level security holds the enterprise, importing locks the list's row, and a
-    trigger deletes the leads of a list that goes."""
+    Lists are imported by the million: a foreign key to the list or the enterprise would cost more than all the rest
+    of an import (7 s a million rows each). Row-level security holds the enterprise, importing locks the list's row,
+    and a trigger deletes the leads of a list that goes."""
 
     __tablename__ = "lead"
     __table_args__ = (
@@ -99,8 +100,8 @@ class Lead(Base, Numbered, TenantOwned):
 
 
 class LeadAttempt(Base, TenantOwned):
-    """One try at one lead: a call that ended, and how. Its row makes the folding of a call's end happen once, and counts
-    the tries by outcome. `counted`: whether it counts against the campaign's tries per lead."""
+    """One try at one lead: a call that ended, and how. Its row makes the folding of a call's end happen once, and
+    counts the tries by outcome. `counted`: whether it counts against the campaign's tries per lead."""
 
     __tablename__ = "lead_attempt"
     __table_args__ = (Index("ix_lead_attempt_lead", "lead_id", "at"),)
@@ -126,8 +127,8 @@ class ImportState(StrEnum):
 
 
 class Import(Base, TenantOwned, Stamped):
-    """One uploaded file on its way into a list. `settings`: encoding, delimiter, sheet, header, mapping, duplicate rules.
-    `counts`: total, accepted, rejected, duplicate_file, duplicate_list, duplicate_enterprise, blacklisted."""
+    """One uploaded file on its way into a list. `settings`: encoding, delimiter, sheet, header, mapping, duplicate
+    rules. `counts`: total, accepted, rejected, duplicate_file, duplicate_list, duplicate_enterprise, blacklisted."""
 
     __tablename__ = "import_job"
     id: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -177,8 +178,8 @@ class Customer(Base, Numbered, TenantOwned, Stamped):
 class Disposition(Base, Numbered, TenantOwned, Stamped):
     """What an agent can call the outcome of a call. `campaign_id` None: of the whole enterprise.
 
-    Flags as in product row D7. Recycling: with `retry_after_s` the lead comes back after that delay, at most `max_tries`
-    times with this outcome; without it, or with `final`, the lead is finished.
+    Flags as in product row D7. Recycling: with `retry_after_s` the lead comes back after that delay, at most
+    `max_tries` times with this outcome; without it, or with `final`, the lead is finished.
     """
 
     __tablename__ = "disposition"
@@ -233,8 +234,8 @@ class Callback(Base, Numbered, TenantOwned, Stamped):
 
 
 class FollowUp(Base, Numbered, TenantOwned, Stamped):
-    """A note on a customer's history: what was said, by whom, when. `call_id` if it is the note of a call's disposition,
-    of which there is one."""
+    """A note on a customer's history: what was said, by whom, when. `call_id` if it is the note of a call's
+    disposition, of which there is one."""
 
     __tablename__ = "follow_up"
     customer_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("customer.id", ondelete="CASCADE"), index=True)

@@ -35,6 +35,7 @@ class Phone:
     fault: PhoneFault | None = None
 
 
+SUPPORTED_COUNTRIES: frozenset[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)  # ISO 3166 alpha-2
 _LETTERS = re.compile(r"[^\W\d_]")
 _NOISE = str.maketrans("", "", " -().\u00a0\u2010\u2011\u2013")
 _WHOLE_FLOAT = re.compile(r"\d{5,15}\.0")  # a spreadsheet's number cell
@@ -43,13 +44,14 @@ _MAX_TEXT = 40
 
 def _fast_pattern(country: str) -> tuple[re.Pattern[str], str] | None:
     """(pattern whose group 1 is the national number, country prefix) for countries with a fast path."""
-    if country == "CN":
-        desc = PhoneMetadata.metadata_for_region("CN").mobile
-        return re.compile(rf"(?:\+?86|0086)?({desc.national_number_pattern})", re.ASCII), "+86"
-    if country in ("US", "CA"):
-        meta = PhoneMetadata.metadata_for_region(country)
-        return re.compile(rf"(?:\+?1)?({meta.fixed_line.national_number_pattern})", re.ASCII), "+1"
-    return None
+    meta = PhoneMetadata.metadata_for_region(country) if country in ("CN", "US", "CA") else None
+    if meta is None:
+        return None
+    range_ = meta.mobile if country == "CN" else meta.fixed_line
+    if range_ is None:
+        return None
+    code, before = ("+86", r"\+?86|0086") if country == "CN" else ("+1", r"\+?1")
+    return re.compile(rf"(?:{before})?({range_.national_number_pattern})", re.ASCII), code
 
 
 class Normaliser:
@@ -128,8 +130,3 @@ def _zone_by_prefix(prefix: str, length: int) -> str:
         return ""
     zones = time_zones_for_number(number)
     return zones[0] if len(zones) == 1 and zones[0] != "Etc/Unknown" else ""
-
-
-def known_country(country: str) -> bool:
-    """Whether `country` is a region that numbers can be read for."""
-    return country in phonenumbers.SUPPORTED_REGIONS

@@ -27,7 +27,7 @@ class OutboxRow(Base, Numbered, TenantOwned, Stamped):
     body: Mapped[dict[str, Any]]
 
 
-def tell(session: Session, topic: str, **body: Any) -> None:
+def tell(session: Session, topic: str, /, **body: Any) -> None:
     """Add a message to the outbox of this transaction."""
     session.add(OutboxRow(topic=topic, body=body))
     session.execute(text(f"NOTIFY {CHANNEL}"))

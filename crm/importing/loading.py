@@ -151,7 +151,8 @@ def _scrub(connection: psycopg.Connection) -> int:
 
 def _last_wins(connection: psycopg.Connection) -> int:
     return connection.execute(
-        "WITH later AS (SELECT row_no, row_number() OVER (PARTITION BY phone ORDER BY row_no DESC) AS n FROM import_row),"
+        "WITH later AS (SELECT row_no, row_number() OVER (PARTITION BY phone ORDER BY row_no DESC) AS n"
+        " FROM import_row),"
         " gone AS (DELETE FROM import_row r USING later l WHERE l.row_no = r.row_no AND l.n > 1 RETURNING r.row_no)"
         " INSERT INTO import_reject SELECT row_no, 'duplicate_file', '' FROM gone"
     ).rowcount
@@ -176,7 +177,8 @@ def _elsewhere(connection: psycopg.Connection, list_id: int, rule: str) -> tuple
     if rule == "update":
         connection.execute(gone.encode(), (list_id,))
         return 0, updated
-    query = f"WITH gone AS ({gone} RETURNING r.row_no) INSERT INTO import_reject SELECT row_no, 'duplicate_enterprise', '' FROM gone"
+    query = f"WITH gone AS ({gone} RETURNING r.row_no)"
+    query += " INSERT INTO import_reject SELECT row_no, 'duplicate_enterprise', '' FROM gone"
     return connection.execute(query.encode(), (list_id,)).rowcount, 0
 
 
@@ -202,7 +204,8 @@ def _tell_apart(
     if plan.duplicates.list == "update":
         counts["updated"] += connection.execute(f"{_MERGE}{there}".encode(), (list_id, import_id)).rowcount
         return
-    query = f"INSERT INTO import_reject SELECT r.row_no, 'duplicate_list', ''{there.replace('FROM import_row r', 'FROM import_row r, lead l')}"
+    joined = there.replace("FROM import_row r", "FROM import_row r, lead l")
+    query = f"INSERT INTO import_reject SELECT r.row_no, 'duplicate_list', ''{joined}"
     counts["duplicate_list"] += connection.execute(query.encode(), (list_id, import_id)).rowcount
 
 

@@ -39,7 +39,7 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to read the file and what its columns mean. `sheet` is for workbooks only; `country` reads national numbers."""
+    """How to read the file and what its columns mean. `sheet` is for workbooks; `country` reads national numbers."""
 
     encoding: str = "utf-8"
     delimiter: str = ","

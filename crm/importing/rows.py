@@ -28,18 +28,16 @@ _WORKBOOK_BATCH = 5000
 @dataclass(frozen=True)
 class Batch:
     """Rows `first_no`, `first_no` + 1 …; `bad` maps an index in `rows` to the reason (that row holds the raw text).
-
-    `plain` tells that no cell can hold a tab, newline or backslash. `done_bytes` is how far the file is read."""
+    `done_bytes` is how far the file is read."""
 
     first_no: int
     rows: list[list[str]]
     done_bytes: int
     bad: dict[int, str] = field(default_factory=dict)
-    plain: bool = False
 
 
 def read_rows(path: Path, kind: FileKind, plan: Plan) -> Iterator[Batch]:
-    """The rows of the file as `plan` says to read it, header included. Raises InvalidInput for an unreadable workbook."""
+    """The rows of the file as `plan` says to read it, header included. Raises InvalidInput for a bad workbook."""
     return _workbook(path, plan.sheet) if kind is FileKind.WORKBOOK else _text(path, plan.encoding, plan.delimiter)
 
 
@@ -80,9 +78,10 @@ def _records(chunk: str, delimiter: str, number: int, done: int, final: bool) ->
         lines.pop()
     whole = "\0" not in chunk and "\ufffd" not in chunk and (len(chunk) <= MAX_LINE_CHARS or _short(lines))
     if whole and '"' not in chunk:
-        rows = list(csv.reader(lines, delimiter=delimiter))
-        return Batch(number, rows, done, plain="\\" not in chunk and "\t" not in chunk), ""
-    rows, bad, at = [], {}, 0
+        return Batch(number, list(csv.reader(lines, delimiter=delimiter)), done), ""
+    rows: list[list[str]] = []
+    bad: dict[int, str] = {}
+    at = 0
     while at < len(lines):
         row, reason, used = _record(lines, at, delimiter, final)
         if used == 0:

@@ -39,7 +39,7 @@ def test_fast_path_agrees_with_phonenumbers(country: str) -> None:
 @pytest.mark.parametrize("block", range(130, 200))
 def test_every_chinese_mobile_prefix_is_judged_alike(block: int) -> None:
     normaliser = Normaliser("CN")
-    for sub in range(0, 10):
+    for sub in range(10):
         text = f"{block}{sub}1234567"
         assert (normaliser.e164(text) is not None) == (judge(text, "CN").fault is None), text
 

@@ -1,0 +1,256 @@
+"""Folds the end of a call and the agent's disposition into lead, call-back, blacklist and customer.
+
+Called by the recorder in its transaction, at least once and in any order: each fold leaves its mark (the attempt's row,
+the call-back and the follow-up unique by call) and changes nothing when it comes again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from callcenter.audit.models import Actor, record
+from callcenter.db.outbox import settings_changed, tell
+from crm import recycling
+from crm.actions.callbacks import CallbackState
+from crm.actions.customers import customer_of_lead, find_by_phone, make_customer
+from crm.models import BlacklistEntry, Callback, Customer, Disposition, FollowUp, Lead, LeadAttempt, LeadStatus
+
+
+class CampaignRules(Protocol):
+    """What is needed of a campaign (a `dialer.models.Campaign` is one)."""
+
+    id: int
+    max_attempts: int
+    recycling: dict[str, Any]
+
+
+_KEPT = (LeadStatus.BLOCKED, LeadStatus.DEAD)
+
+
+def lead_attempted(
+    session: Session,
+    *,
+    lead_id: int,
+    call_id: str,
+    at: datetime,
+    outcome: str,
+    cause: str,
+    campaign: CampaignRules | None,
+) -> None:
+    """A call to the lead has ended (`at`, UTC) with `outcome`. Counts the try once per `call_id`, whatever comes twice.
+
+    A lead that is gone is passed over. Without a campaign (click to call) the defaults decide.
+    """
+    lead = session.get(Lead, lead_id, with_for_update=True)
+    if lead is None:
+        return
+    rules = dict(campaign.recycling) if campaign is not None else {}
+    max_attempts = campaign.max_attempts if campaign is not None else 0
+    counted = outcome == recycling.CONNECTED or recycling.rule_for(outcome, rules).counts
+    attempt = _attempt(session, lead, call_id, at, campaign.id if campaign is not None else None)
+    if attempt.outcome:
+        return
+    attempt.outcome, attempt.cause, attempt.counted, attempt.at = outcome, cause, counted, at
+    session.flush()
+    newest = lead.last_attempt_at is None or at >= lead.last_attempt_at
+    lead.attempts += int(counted)
+    if newest:
+        lead.last_attempt_at, lead.last_outcome = at, outcome
+    if not newest or attempt.disposition_id is not None or lead.status in _KEPT:
+        return  # a later try, the agent, or a block has decided already
+    promised = _open_callback(session, lead.id)
+    if promised is not None and promised.due_at > at:
+        lead.status, lead.next_at = LeadStatus.CALLBACK, promised.due_at
+        return
+    # A connected lead waits here for its disposition: finished, if none comes.
+    after = recycling.after_attempt(
+        outcome=outcome,
+        attempts=lead.attempts,
+        same_outcome=_tries(session, lead.id, LeadAttempt.outcome == outcome),
+        max_attempts=max_attempts,
+        recycling=rules,
+        now=at,
+    )
+    lead.status, lead.next_at = after.status, after.next_at
+    if promised is not None and outcome == recycling.CONNECTED:
+        promised.state = CallbackState.DONE
+
+
+def lead_dispositioned(
+    session: Session,
+    *,
+    actor: Actor,
+    call_id: str,
+    lead_id: int | None,
+    customer_id: int | None,
+    phone_e164: str,
+    disposition_id: int,
+    note: str,
+    callback_at: datetime | None,
+    callback_mine: bool,
+    campaign_id: int | None,
+    at: datetime,
+) -> None:
+    """The agent has said how the conversation of `call_id` went. Once per call: a later disposition of the same call
+    replaces what the former decided for the lead, the same one again changes nothing."""
+    disposition = session.get(Disposition, disposition_id)
+    if disposition is None:
+        return
+    lead = session.get(Lead, lead_id, with_for_update=True) if lead_id is not None else None
+    customer = _customer(session, actor, lead, customer_id, phone_e164, disposition)
+    promised = callback_at if disposition.callback or callback_at is not None else None
+    if lead is not None:
+        attempt = _attempt(session, lead, call_id, at, campaign_id)
+        repeated = attempt.disposition_id == disposition_id
+        attempt.disposition_id = disposition_id
+        session.flush()
+        if not repeated:
+            _recycle(session, lead, disposition, promised, at)
+    if promised is not None:
+        _promise(session, actor, call_id, lead, customer, campaign_id, promised, callback_mine, note)
+    if disposition.do_not_call:
+        block(session, actor, phone_e164, source="disposition")
+    if customer is not None and note.strip():
+        values = {
+            "tenant_id": actor.tenant_id, "customer_id": customer.id, "user_id": actor.user_id, "call_id": call_id,
+            "text": note.strip(),
+        }  # fmt: skip
+        session.execute(insert(FollowUp).values(values).on_conflict_do_nothing(index_elements=["call_id"]))
+
+
+def block(session: Session, actor: Actor, phone_e164: str, *, source: str, reason: str = "") -> None:
+    """Put a number on the blacklist, or enable its entry again. Harmless when repeated."""
+    entry = session.scalar(select(BlacklistEntry).where(BlacklistEntry.phone_e164 == phone_e164))
+    if entry is not None and entry.enabled:
+        return
+    if entry is None:
+        values = {
+            "tenant_id": actor.tenant_id, "phone_e164": phone_e164, "source": source, "reason": reason,
+            "created_by": actor.user_id,
+        }  # fmt: skip
+        statement = insert(BlacklistEntry).values(values)
+        session.execute(statement.on_conflict_do_nothing(index_elements=["tenant_id", "phone_e164"]))
+    else:
+        entry.enabled = True
+        session.flush()
+    record(session, actor, "create", "blacklist", phone_e164, name=phone_e164, after={"source": source})
+    settings_changed(session, "blacklist", 0)
+
+
+def _attempt(session: Session, lead: Lead, call_id: str, at: datetime, campaign_id: int | None) -> LeadAttempt:
+    """The row of this try; made by whichever of end and disposition comes first."""
+    attempt = session.get(LeadAttempt, call_id)
+    if attempt is None:
+        attempt = LeadAttempt(
+            call_id=call_id, lead_id=lead.id, campaign_id=campaign_id, at=at, outcome="", counted=False
+        )
+        session.add(attempt)
+        session.flush()
+    return attempt
+
+
+def _tries(session: Session, lead_id: int, *conditions: Any) -> int:
+    return (
+        session.scalar(select(func.count()).select_from(LeadAttempt).where(LeadAttempt.lead_id == lead_id, *conditions))
+        or 0
+    )
+
+
+def _open_callback(session: Session, lead_id: int) -> Callback | None:
+    return session.scalar(
+        select(Callback)
+        .where(Callback.lead_id == lead_id, Callback.state == CallbackState.OPEN)
+        .order_by(Callback.due_at.desc())
+        .limit(1)
+    )
+
+
+def _recycle(
+    session: Session,
+    lead: Lead,
+    disposition: Disposition,
+    callback_at: datetime | None,
+    at: datetime,
+) -> None:
+    rule = recycling.DispositionRule(
+        do_not_call=disposition.do_not_call,
+        wrong_number=disposition.wrong_number,
+        final=disposition.final,
+        retry_after_s=disposition.retry_after_s,
+        max_tries=disposition.max_tries,
+    )
+    if disposition.wrong_number and lead.alt_phones:
+        # The wrong number goes; the next of the person's phones takes its place, unless the list holds it already.
+        taken = select(Lead.phone_e164).where(Lead.list_id == lead.list_id, Lead.phone_e164.in_(lead.alt_phones))
+        known = set(session.scalars(taken))
+        free = [p for p in lead.alt_phones if p not in known]
+        if free:
+            lead.phone_e164, lead.alt_phones = free[0], [p for p in lead.alt_phones if p != free[0]]
+            after = recycling.Next(LeadStatus.RETRY, at)
+        else:
+            after = recycling.Next(LeadStatus.DEAD)
+    else:
+        after = recycling.after_disposition(
+            rule,
+            same_disposition=_tries(session, lead.id, LeadAttempt.disposition_id == disposition.id),
+            callback_at=callback_at,
+            now=at,
+        )
+    lead.status, lead.next_at, lead.last_disposition_id = after.status, after.next_at, disposition.id
+    session.flush()
+
+
+def _customer(
+    session: Session,
+    actor: Actor,
+    lead: Lead | None,
+    customer_id: int | None,
+    phone_e164: str,
+    disposition: Disposition,
+) -> Customer | None:
+    """The customer of the conversation: by id, of the lead, by number; none after a wrong number."""
+    if customer_id is not None:
+        found = session.get(Customer, customer_id)
+        if found is not None:
+            return found
+    if not disposition.human or disposition.wrong_number:
+        return None
+    if lead is not None:
+        return customer_of_lead(session, actor, lead.id)
+    return find_by_phone(session, [phone_e164]) or make_customer(session, actor, phones=[phone_e164], source="call")
+
+
+def _promise(
+    session: Session,
+    actor: Actor,
+    call_id: str,
+    lead: Lead | None,
+    customer: Customer | None,
+    campaign_id: int | None,
+    due_at: datetime,
+    mine: bool,
+    note: str,
+) -> None:
+    values = {
+        "tenant_id": actor.tenant_id,
+        "call_id": call_id,
+        "lead_id": lead.id if lead is not None else None,
+        "customer_id": customer.id if customer is not None else None,
+        "campaign_id": campaign_id,
+        "user_id": actor.user_id if mine else None,
+        "due_at": due_at,
+        "note": note,
+        "state": CallbackState.OPEN.value,
+    }
+    made = session.scalar(
+        insert(Callback).values(values).on_conflict_do_nothing(index_elements=["call_id"]).returning(Callback.id)
+    )
+    if made is not None:
+        record(session, actor, "create", "callback", made, after={"due_at": due_at, "call_id": call_id})
+        payload = {"id": made, "user_id": values["user_id"], "state": values["state"], "due_at": due_at.isoformat()}
+        tell(session, "live", topic="callbacks", payload=payload)

@@ -1,0 +1,1 @@
+"""What is read of customers and leads for screens; nothing here writes."""
