@@ -8,13 +8,13 @@ much of it is left; the risk accepted for one more call is moved until the risks
 import math
 
 # The day aims below the cap, because the last abandoned call is a whole one.
-AIM = 0.985
-RESERVE_CALLS = 1.4
+AIM = 0.98
+RESERVE_CALLS = 1.0
 EASE = 1.6
 SHORT = 0.6
-GAIN = 0.02
+GAIN = 0.05
 MIN_FACTOR, MAX_FACTOR = 0.5, 20.0
-FIRST_FACTOR = 2.0
+FIRST_FACTOR = 1.5
 PRIOR_LIVE = 20.0
 BIAS_CALLS = 6.0
 

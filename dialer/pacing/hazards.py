@@ -18,8 +18,9 @@ def ages(now: float, since: Sequence[float], last: int) -> Ints:
     """Whole seconds elapsed since each stamp, 0 .. `last`. Stamps that are no number count as just begun."""
     if not len(since):
         return np.zeros(0, dtype=np.int64)
-    elapsed = np.nan_to_num(now - np.asarray(since, dtype=np.float64), nan=0.0, posinf=float(last), neginf=0.0)
-    return np.clip(elapsed + 1e-6, 0.0, float(last)).astype(np.int64)
+    elapsed = now - np.asarray(since, dtype=np.float64)
+    elapsed[np.isnan(elapsed)] = 0.0
+    return np.minimum(np.maximum(elapsed + 1e-6, 0.0), float(last)).astype(np.int64)
 
 
 def lognormal_hazard(mean_s: float, cv: float, seconds: int) -> Floats:

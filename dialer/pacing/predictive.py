@@ -19,7 +19,8 @@ from dialer.pacing.interface import CampaignInfo, Snapshot, free_lines, in_fligh
 
 STEP_S = 2
 MAX_HORIZON_S = 40
-REBUILD_TICKS = 5
+REBUILD_CALLS_TICKS = 5
+REBUILD_AGENTS_TICKS = 20
 UNLIMITED = 1e6
 # Relative error of the share of live answers above which a decision counts as made in the dark.
 WARM_UP_CV = 0.25
@@ -141,7 +142,9 @@ class Pacer:
         self._asked = []
         self._budget.observe(s.now, s.live, s.abandoned)
         self._ticks += 1
-        if self._ticks % REBUILD_TICKS == 0:
+        if self._ticks % REBUILD_AGENTS_TICKS == 0:
+            self._agents.rebuild()
+        if self._ticks % REBUILD_CALLS_TICKS == 0:
             self._rebuild()
 
     def _worth_dialing(self, forecast: Forecast, most: int) -> "_Costs":
@@ -203,7 +206,6 @@ class Pacer:
 
     def _rebuild(self) -> None:
         """Tables per second rung → per instant. The learned shapes move slowly, so every few ticks is enough."""
-        self._agents.rebuild()
         self._calls.rebuild()
         at = np.arange(self._span) + 0.5
         since = self._instants[None, :] - at[:, None]
