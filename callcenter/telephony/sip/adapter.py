@@ -30,7 +30,7 @@ from callcenter.telephony.sip.sparing import Sparing
 from callcenter.telephony.sip.strays import Strays
 from callcenter.telephony.sip.transactions import LOG_EVERY_S, Transactions
 from callcenter.telephony.sip.trunk_book import TrunkBook
-from callcenter.telephony.sip.udp import Address
+from callcenter.telephony.sip.udp import Address, own_address
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,9 @@ STOP_WAIT_S = 2.0  # for the final responses to our CANCELs at the end
 
 class SippyPort:
     """Implements `ports.SipPort`. `host` and `port` are bound; `advertised_host` is what stands in Via and Contact (the
-    public address behind a NAT, or where `host` is 0.0.0.0). `no_response_s` ends an INVITE that gets no response at
-    all; `options_timeout_s` is the patience of a trunk's health check."""
+    public address behind a NAT; by default `host`, or this host's own address if that is 0.0.0.0). `no_response_s` ends
+    an INVITE that gets no response at all, `cancel_grace_s` the wait for the final response to a cancelled one;
+    `options_timeout_s` is the patience of a trunk's health check."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class SippyPort:
         options_timeout_s: float = 4.0,
     ) -> None:
         self.host, self.port = host, port
-        self._advertised_host = advertised_host or host
+        self._advertised_host = advertised_host or (own_address() if host == "0.0.0.0" else host)
         self._no_response_s, self._cancel_grace_s = no_response_s, cancel_grace_s
         self._options_timeout_s = options_timeout_s
         self._legs: dict[str, Call] = {}

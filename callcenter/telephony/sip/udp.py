@@ -21,6 +21,16 @@ def is_ipv4(host: str) -> bool:
     return _IPV4.match(host) is not None and all(int(part) <= 255 for part in host.split("."))
 
 
+def own_address() -> str:
+    """The IPv4 address that this host uses towards others (nothing is sent), 127.0.0.1 without a network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, only to have a route chosen
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
 class UdpSocket(asyncio.DatagramProtocol):
     """One datagram endpoint, with the methods that Sippy asks of its UDP server."""
 
@@ -38,9 +48,6 @@ class UdpSocket(asyncio.DatagramProtocol):
 
     def getSIPaddr(self) -> tuple[Address, str]:
         return self.advertised, self.transport
-
-    def addr2str(self, address: Address) -> str:
-        return f"{address[0]}:{address[1]}"
 
     def connection_made(self, transport: Any) -> None:
         self._endpoint = transport

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
 from callcenter.telephony.ports import Cause, InboundCall, LegAnswered, LegEnded
+from callcenter.telephony.sip.adapter import SippyPort
 from tests.sip.sipp import Sipp, follow, free_port, pause, recv, scenario, sdp, send_reply, start
 from tests.telephony.sip.harness import LOCAL, Engine, run, running, trunk
 
@@ -169,5 +171,52 @@ def test_inbound_call_nobody_takes_is_ended_at_stop() -> None:
             call = await engine.wait(InboundCall)
         assert engine.of(LegEnded, call.leg_id)[0].by_us
         assert (await caller.finish()).successful == 1
+
+    run(check())
+
+
+def test_answered_inbound_call_can_be_taken_up_by_a_successor() -> None:
+    async def check() -> None:
+        doomed = Engine(SippyPort("127.0.0.1", free_port()))
+        await doomed.port.start(doomed.on_event)
+        caller = await _caller(
+            doomed, start(body=sdp()), recv(100), recv(200, save=True), follow("ACK"), recv("BYE"), send_reply()
+        )
+        call = await doomed.wait(InboundCall)
+        doomed.port.accept(call.leg_id, LOCAL)
+        dialog = (await doomed.wait(LegAnswered)).dialog
+        doomed.port._line.transactions.close()  # it dies
+        await asyncio.sleep(0.05)
+        async with running(doomed.port.port) as engine:
+            engine.port.set_trunks({7: trunk(caller.port, trunk_id=7)})
+            engine.port.adopt(dialog)
+            engine.port.hangup(call.leg_id)
+            ended = await engine.ended(call.leg_id)
+            result = await caller.finish()
+            await doomed.port._trunks.stop()
+        assert (ended.cause, ended.by_us) == (Cause.NORMAL, True)
+        assert (result.successful, result.failed) == (1, 0), result.errors
+
+    run(check())
+
+
+def test_trunk_behind_a_shared_proxy_is_told_by_its_name() -> None:
+    async def check() -> None:
+        port = free_port()
+        async with running() as engine:
+            at = ("127.0.0.1", port)
+            specs = [trunk(5060, trunk_id=i, host=f"carrier{i}.example", outbound_proxy=at) for i in (1, 2)]
+            engine.port.set_trunks({spec.trunk_id: spec for spec in specs})
+            via = "Via: SIP/2.0/TLS carrier2.example:5061;branch=z9hG4bKfar"
+            invite = start(body=sdp(), headers=via)
+            caller = await Sipp.start(
+                scenario(invite, recv(100), recv(486, save=True), follow("ACK", same_branch=True)),
+                remote=("127.0.0.1", engine.port.port),
+                port=port,
+            )
+            call = await engine.wait(InboundCall)
+            engine.port.reject(call.leg_id, 486, "Busy here")
+            await caller.finish()
+        assert call.trunk_id == 2
 
     run(check())

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from callcenter.telephony.ports import Cause, LegAnswered, LegEarlyMedia, LegEnded, LegRinging, LegTrying, Transport
+from callcenter.telephony.sip.adapter import SippyPort
 from tests.sip.sipp import Sipp, free_port, pause, recv, request, scenario, sdp, send, send_reply, send_to_invite
 from tests.telephony.sip.harness import CALLEE, CALLER, LOCAL, run, running, trunk
 
@@ -276,6 +277,64 @@ def test_call_without_a_caller_id_is_anonymous() -> None:
             result = await carrier.finish()
         assert "From: <sip:anonymous@" in result.messages and "Privacy: id" in result.messages
         assert "P-Asserted-Identity" not in result.messages
+
+    run(check())
+
+
+def test_trunk_by_name_is_looked_up_and_an_unknown_name_is_unreachable() -> None:
+    async def check() -> None:
+        carrier = await Sipp.start(scenario(recv("INVITE"), send(486), recv("ACK")))
+        async with running() as engine:
+            engine.port.set_trunks(
+                {1: trunk(carrier.port, host="localhost"), 2: trunk(5060, trunk_id=2, host="nowhere.invalid")}
+            )
+            engine.port.originate("known", 1, CALLEE, CALLER, LOCAL, 5.0)
+            engine.port.originate("unknown", 2, CALLEE, CALLER, LOCAL, 5.0)
+            assert (await engine.ended("known")).cause is Cause.BUSY
+            lost = await engine.ended("unknown")
+            await carrier.finish()
+        assert (lost.cause, lost.by_us) == (Cause.UNREACHABLE, True)
+        assert "host name" in lost.reason
+
+    run(check())
+
+
+def test_challenged_bye_is_sent_again_with_credentials() -> None:
+    async def check() -> None:
+        challenge = send_reply(407, headers='Proxy-Authenticate: Digest realm="c",nonce="n"')
+        carrier = await Sipp.start(scenario(*ANSWERS, recv("BYE"), challenge, *HANGS_UP))
+        async with running() as engine:
+            engine.call(carrier.port, username="acme", password="secret")
+            await engine.wait(LegAnswered)
+            engine.port.hangup("leg")
+            await engine.ended()
+            await asyncio.sleep(0.2)
+            result = await carrier.finish()
+        assert (result.successful, result.failed) == (1, 0), result.errors
+        assert 'Proxy-Authorization: Digest username="acme"' in result.messages
+
+    run(check())
+
+
+def test_public_address_stands_in_via_and_contact() -> None:
+    async def check() -> None:
+        carrier = await Sipp.start(scenario(recv("INVITE"), send(486), recv("ACK")))
+        async with running(advertised_host="203.0.113.7") as engine:
+            engine.call(carrier.port)
+            await engine.ended()
+            result = await carrier.finish()
+            own = f"203.0.113.7:{engine.port.port}"
+        assert f"Via: SIP/2.0/UDP {own};rport;branch=" in result.messages
+        assert f"Contact: <sip:+861080001111@{own}>" in result.messages
+
+    run(check())
+
+
+def test_port_that_is_taken_is_told() -> None:
+    async def check() -> None:
+        async with running() as engine:
+            with pytest.raises(OSError, match="in use"):
+                await SippyPort("127.0.0.1", engine.port.port).start(lambda _: None)
 
     run(check())
 
