@@ -12,9 +12,10 @@ import os
 import pkgutil
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Blueprint, Flask, Response, g, jsonify, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_smorest import Api
+from flask_smorest import Blueprint as DocumentedBlueprint
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -23,7 +24,7 @@ import web.api
 from callcenter import config
 from callcenter.auth.permissions import PERMISSIONS
 from callcenter.errors import AppError
-from web import http, limits, ui_files
+from web import http, limits, metrics, ui_files
 
 log = logging.getLogger(__name__)
 csrf = CSRFProtect()
@@ -93,6 +94,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
     proxies = int(os.environ.get("TRUSTED_PROXIES", "0"))
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+    metrics.install(app)
     http.install(app)
     csrf.init_app(app)
     limits.limiter.init_app(app)
@@ -107,8 +109,10 @@ def _register_blueprints(app: Flask) -> None:
     api = HouseApi(app)
     for module in sorted(m.name for m in pkgutil.iter_modules(web.api.__path__)):
         blueprint = getattr(importlib.import_module(f"web.api.{module}"), "blueprint", None)
-        if blueprint is not None:
+        if isinstance(blueprint, DocumentedBlueprint):
             api.register_blueprint(blueprint)
+        elif isinstance(blueprint, Blueprint):  # outside the API: health
+            app.register_blueprint(blueprint)
 
 
 def _refuse_silent_endpoints(app: Flask) -> None:

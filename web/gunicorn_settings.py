@@ -7,23 +7,43 @@ import gevent.monkey
 
 gevent.monkey.patch_all()
 
-from callcenter import config, log  # noqa: E402  (after the patch)
+import os  # noqa: E402  (after the patch)
+from typing import Any  # noqa: E402
 
-_settings = config.load()
+from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
+
+from callcenter import log  # noqa: E402
+from callcenter.config import load  # noqa: E402  (a name `config` would be taken for a setting)
+
+_settings = load()
 worker_class = "gevent"
 worker_connections = 2000
 timeout = 60
-graceful_timeout = 10
+graceful_timeout = 3  # requests take less; open WebSockets would use up any time
 keepalive = 30
 limit_request_line = 8190
 accesslog = None
-# gunicorn's own lines go through the root logger as JSON, like those of every process.
-logconfig_dict = {"version": 1, "disable_existing_loggers": False, "root": {"level": _settings.log_level}}
+# gunicorn's own lines go through the root logger as JSON, like those of every process. Requests are only counted.
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "root": {"level": _settings.log_level},
+    "loggers": {
+        "gunicorn.error": {"handlers": [], "propagate": True},
+        "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
+    },
+}
 
 
 def post_fork(server: object, worker: object) -> None:
     """Each worker logs as `web`."""
     log.set_up("web", _settings.log_level)
+
+
+def child_exit(server: object, worker: Any) -> None:
+    """A worker's gauges go with it."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_starting(server: object) -> None:

@@ -1,4 +1,4 @@
-"""Prints the API's OpenAPI document: `python -m web.openapi`. Needs no database; the interface's types are made of it."""
+"""Prints the API's OpenAPI document: `python -m web.openapi`. Needs no database; the UI's types are made of it."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ Browsers connect over WebSocket only, so several workers need no sticky balancer
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 
 from callcenter import config
@@ -26,6 +27,10 @@ def main() -> None:
     settings = config.load()
     if not settings.secret_key:
         raise SystemExit("SECRET_KEY is not set; start with `make run`, or give a long random one that stays the same")
+    figures = settings.run_dir / "web-figures"  # where the workers' figures meet; those of the last run are old
+    shutil.rmtree(figures, ignore_errors=True)
+    figures.mkdir(parents=True, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(figures)
     line = command(settings)
     os.execv(line[0], line)
 

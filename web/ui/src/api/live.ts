@@ -11,12 +11,21 @@ interface Answer {
   now: number;
 }
 
+interface Pushed {
+  topic: string;
+  doc: unknown;
+  /** `agents` is all agents' documents by topic; this is one of them. */
+  part_of?: string;
+}
+
 interface Topic {
   doc: ShallowRef<unknown>;
   /** The server has answered for this topic since the last connect. */
   current: Ref<boolean>;
   denied: Ref<boolean>;
   users: number;
+  /** A document came by itself since the topic was asked for: newer than the answer that is under way. */
+  pushed: boolean;
 }
 
 const topics = new Map<string, Topic>();
@@ -31,7 +40,7 @@ function take(answer: Answer): void {
   for (const [name, doc] of Object.entries(answer.docs)) {
     const topic = topics.get(name);
     if (!topic) continue;
-    topic.doc.value = doc;
+    if (!topic.pushed) topic.doc.value = doc;
     topic.current.value = true;
   }
   for (const name of answer.denied) {
@@ -41,7 +50,12 @@ function take(answer: Answer): void {
 }
 
 function subscribe(names: string[]): void {
-  if (socket?.connected && names.length > 0) socket.emit("subscribe", { topics: names }, take);
+  if (!socket?.connected || names.length === 0) return;
+  for (const name of names) {
+    const topic = topics.get(name);
+    if (topic) topic.pushed = false;
+  }
+  socket.emit("subscribe", { topics: names }, take);
 }
 
 /** Open the connection; called once somebody is signed in. */
@@ -59,9 +73,13 @@ export function connectLive(): void {
     // The server ended it: the session is over or the server restarts. Try again; the API tells which.
     if (reason === "io server disconnect") setTimeout(() => socket?.connect(), 1000);
   });
-  socket.on("doc", ({ topic, doc }: { topic: string; doc: unknown }) => {
-    const known = topics.get(topic);
-    if (known) known.doc.value = doc;
+  socket.on("doc", ({ topic, doc, part_of }: Pushed) => {
+    const known = topics.get(part_of ?? topic);
+    if (!known) return;
+    if (part_of === undefined) {
+      known.pushed = true;
+      known.doc.value = doc;
+    } else if (known.current.value) known.doc.value = { ...(known.doc.value as object | null), [topic]: doc };
   });
 }
 
@@ -86,7 +104,7 @@ export interface Live<T> {
 export function useLive<T>(name: string): Live<T> {
   let topic = topics.get(name);
   if (!topic) {
-    topic = { doc: shallowRef<unknown>(null), current: ref(false), denied: ref(false), users: 0 };
+    topic = { doc: shallowRef<unknown>(null), current: ref(false), denied: ref(false), users: 0, pushed: false };
     topics.set(name, topic);
     subscribe([name]);
   }

@@ -68,6 +68,7 @@ export function percent(fraction: number, digits = 1): string {
 
 /** E.164 in groups that can be read aloud; masked when the role does not show numbers in full. */
 export function phone(e164: string, masked: boolean): string {
+  if (e164.includes("•")) return e164; // the server has masked it
   const china = /^\+86(1\d{2})(\d{4})(\d{4})$/.exec(e164);
   if (china) return `+86 ${china[1]} ${masked ? "••••" : china[2]} ${china[3]}`;
   const us = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(e164);

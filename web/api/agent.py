@@ -1,0 +1,88 @@
+"""The agent's states and calls: each endpoint sends one command to the engine and returns its answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_smorest import Blueprint
+
+from callcenter.calls.commands import Dtmf, HangUp, Hold, PauseAfter, PreviewAnswer, SetDisposition, SetState
+from callcenter.events import streams
+from web.http import identity, requires, tenant_id
+from web.schemas.agent import (
+    AgentDispositionSchema,
+    AgentDoneSchema,
+    AgentDtmfSchema,
+    AgentHoldSchema,
+    AgentPauseAfterSchema,
+    AgentPreviewSchema,
+    AgentStateSchema,
+)
+
+blueprint = Blueprint("agent", __name__, url_prefix="/api/agent", description="The agent's states and calls")
+
+
+def _send(command: type, **values: Any) -> dict[str, Any]:
+    return {"result": streams.send(tenant_id(), command(user_id=identity().user.id, **values))}
+
+
+@blueprint.post("/state")
+@requires("desk.use")
+@blueprint.arguments(AgentStateSchema)
+@blueprint.response(200, AgentDoneSchema)
+def post_state(given: dict[str, Any]) -> dict[str, Any]:
+    """Become available, paused (with a reason) or offline; during a call it takes effect afterwards."""
+    return _send(SetState, **given)
+
+
+@blueprint.post("/pause-after")
+@requires("desk.use")
+@blueprint.arguments(AgentPauseAfterSchema)
+@blueprint.response(200, AgentDoneSchema)
+def post_pause_after(given: dict[str, Any]) -> dict[str, Any]:
+    """Pause when the present call and its wrap-up are done."""
+    return _send(PauseAfter, **given)
+
+
+@blueprint.post("/call/hangup")
+@requires("desk.use")
+@blueprint.response(200, AgentDoneSchema)
+def post_hangup() -> dict[str, Any]:
+    """End the call."""
+    return _send(HangUp)
+
+
+@blueprint.post("/call/hold")
+@requires("desk.use")
+@blueprint.arguments(AgentHoldSchema)
+@blueprint.response(200, AgentDoneSchema)
+def post_hold(given: dict[str, Any]) -> dict[str, Any]:
+    """Hold the call, or take it back."""
+    return _send(Hold, **given)
+
+
+@blueprint.post("/call/dtmf")
+@requires("desk.use")
+@blueprint.arguments(AgentDtmfSchema)
+@blueprint.response(200, AgentDoneSchema)
+def post_dtmf(given: dict[str, Any]) -> dict[str, Any]:
+    """Send keypad digits."""
+    return _send(Dtmf, **given)
+
+
+@blueprint.post("/call/disposition")
+@requires("desk.use")
+@blueprint.arguments(AgentDispositionSchema)
+@blueprint.response(200, AgentDoneSchema)
+def post_disposition(given: dict[str, Any]) -> dict[str, Any]:
+    """Set the call's outcome, in talk or in wrap-up, which it ends."""
+    return _send(SetDisposition, **given)
+
+
+@blueprint.post("/call/preview")
+@requires("desk.use")
+@blueprint.arguments(AgentPreviewSchema)
+@blueprint.response(200, AgentDoneSchema)
+def post_preview(given: dict[str, Any]) -> dict[str, Any]:
+    """Dial the previewed lead, or skip it."""
+    return _send(PreviewAnswer, **given)

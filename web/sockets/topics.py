@@ -1,0 +1,31 @@
+"""Who may follow which live topic. Pure.
+
+`agent:{id}` is an agent's document, `agents` all of the enterprise's at once, `campaign:{id}` a campaign's console,
+`import:{id}` an import's progress, `user:{id}` notices for one user. A topic nobody named here is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Final
+
+# Prefix of the topic → permission that shows all topics of that kind.
+PERMISSIONS: Final[dict[str, str]] = {
+    "agent": "board.read",
+    "agents": "board.read",
+    "campaign": "campaigns.read",
+    "import": "lists.import",
+    "trunk": "trunks.read",
+}
+OWN: Final = frozenset({"agent", "user"})  # the user's own one is always shown
+MAX_LENGTH: Final = 80
+
+
+def allowed(topic: str, user_id: int, permissions: Set[str]) -> bool:
+    """Whether a user with `permissions` may follow `topic` of their own enterprise."""
+    if not topic or len(topic) > MAX_LENGTH:
+        return False
+    kind, _, name = topic.partition(":")
+    if kind in OWN and name == str(user_id):
+        return True
+    return PERMISSIONS.get(kind) in permissions and (bool(name) != (kind == "agents"))
