@@ -20,6 +20,8 @@ PRIOR_LIVE, PRIOR_MACHINE = 0.30, 0.20
 FORGET_ANSWER_S = 60.0
 MAX_RING_S = 120
 KEEP_DELAY = 0.995
+# Beyond this a time stamp is a fault of its sender; infinities and not-a-numbers are caught with it.
+FOREVER_S = 1e10
 
 
 class CallsInFlight:
@@ -55,7 +57,7 @@ class CallsInFlight:
         """Take in one tick: what the calls did since the last one, and where they are now."""
         lives = 0
         for kind, t, value in s.events:
-            if not (np.isfinite(t) and np.isfinite(value)):
+            if not (abs(t) < FOREVER_S and abs(value) < FOREVER_S):
                 continue
             if kind == "answer":
                 self._answered.setdefault(_call(t, value), []).append((t, value))

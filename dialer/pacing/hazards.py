@@ -65,13 +65,13 @@ class DurationHazard:
             self._exposure += tick_s * np.bincount(age, minlength=self.seconds)
 
     def end(self, duration_s: float) -> None:
-        """One ended after `duration_s`."""
-        if not duration_s >= 0.0:
+        """One ended after `duration_s`. What is no duration is passed over."""
+        if not 0.0 <= duration_s < float("inf"):
             return
         self._exposure *= self._keep
         self._ended *= self._keep
         self.count = self.count * self._keep + 1.0
-        self._ended[min(int(duration_s), self.seconds - 1)] += 1.0
+        self._ended[int(min(duration_s, self.seconds - 1))] += 1.0
 
     def rate(self) -> Floats:
         """Smoothed hazard per second by age. Shape (`seconds`,)."""
