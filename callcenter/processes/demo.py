@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -66,7 +68,7 @@ def load_if_empty(carrier_port: int) -> bool:
     """Load the demo if no enterprise exists; returns whether it was loaded. The demo carrier's port may change between
     starts, so its trunk is brought up to date."""
     load_all()
-    from crm import defaults  # noqa: F401  registers what a new enterprise starts with
+    importlib.import_module("dialer.actions.defaults")  # registers what a new enterprise starts with
 
     with platform_session() as session:
         if session.scalar(select(func.count()).select_from(Enterprise)):

@@ -7,6 +7,7 @@ are told only that, be it this machine's own or one that a 1:1 NAT carries here.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 
 import uvloop
@@ -38,6 +39,8 @@ def main() -> None:
     """Entry point."""
     settings = config.load()
     log.set_up("edge", settings.log_level)
+    for name in ("aioice", "aiortc"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # they tell every connectivity check
     uvloop.run(serve(settings))
 
 

@@ -173,8 +173,8 @@ class After:
             for campaign, raw in self._counts.items():
                 connection.set(hopper.counts_key(self.tenant, campaign), raw)
             for recording_id in self.closed:
-                Queue("recordings", connection=connection).enqueue(
-                    "callcenter.recordings.store.store", self.tenant, recording_id, job_timeout=600
+                Queue("default", connection=connection).enqueue(
+                    "callcenter.recordings.store.store", recording_id, job_timeout=600
                 )
         except (RedisError, OSError) as error:
             log.warning("figures are published later: %s", error)
