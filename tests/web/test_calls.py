@@ -217,12 +217,12 @@ def test_what_the_agent_asks_reaches_the_engine_under_the_own_name(
     for path, body in (
         ("state", {"state": "paused", "reason": "meal"}),
         ("pause-after", {"on": True}),
-        ("hold", {"on": True}),
-        ("dtmf", {"digits": "12#"}),
-        ("hangup", {}),
-        ("preview", {"dial": False}),
+        ("call/hold", {"on": True}),
+        ("call/dtmf", {"digits": "12#"}),
+        ("call/hangup", {}),
+        ("call/preview", {"dial": False}),
     ):
-        assert lin.post(f"/api/agents/me/{path}", body).status_code == 200
+        assert lin.post(f"/api/agent/{path}", body).status_code == 200
     kinds = ["agent.state", "agent.pause_after", "call.hold", "call.dtmf", "call.hangup", "preview.answer"]
     assert [e.type for e in engine.got] == kinds
     assert {(e.tenant, e.body["user_id"]) for e in engine.got} == {(enterprise, lin_id)}
@@ -234,7 +234,7 @@ def test_the_engines_refusal_reaches_the_agent_as_it_is(
 ) -> None:
     add_user(enterprise, "lin", "agent")
     engine.reply = {"error": {"code": "agent.no_call", "message": "There is no call.", "status": 409}}  # type: ignore[assignment]
-    answer = signed_in(browser, "lin").post("/api/agents/me/hangup")
+    answer = signed_in(browser, "lin").post("/api/agent/call/hangup")
     assert (answer.status_code, answer.get_json()["code"]) == (409, "agent.no_call")
 
 
@@ -246,16 +246,16 @@ def test_a_callback_outcome_needs_a_time_in_the_future(
         row = Disposition(code="later", name="Later", name_zh="稍后", callback=True)
         s.add(row)
         s.flush()
-        outcome = {"call_id": "C1", "disposition_id": row.id, "note": " rings back "}
+        outcome = {"call_id": "C1", "disposition_id": row.id, "note": "rings back"}
     lin = signed_in(browser, "lin")
-    path = "/api/agents/me/disposition"
-    for wrong in (None, "2020-01-01T00:00:00Z"):
+    path = "/api/agent/call/disposition"
+    for wrong in (None, 1577836800.0):
         answer = lin.post(path, {**outcome, "callback_at": wrong})
         assert (answer.status_code, list(answer.get_json()["fields"])) == (422, ["callback_at"])
-    due = utc_now() + timedelta(hours=1)
-    assert lin.post(path, {**outcome, "callback_at": due.isoformat()}).status_code == 200
+    due = utc_now().timestamp() + 3600
+    assert lin.post(path, {**outcome, "callback_at": due}).status_code == 200
     [sent] = engine.got
-    assert sent.body["callback_at"] == pytest.approx(due.timestamp()) and sent.body["note"] == "rings back"
+    assert sent.body["callback_at"] == due and sent.body["note"] == "rings back"
     assert lin.post(path, {**outcome, "disposition_id": 4711}).get_json()["code"] == "disposition.gone"
 
 

@@ -7,7 +7,10 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from callcenter.calls.commands import Dtmf, HangUp, Hold, PauseAfter, PreviewAnswer, SetDisposition, SetState
+from callcenter.clock import wall_s
+from callcenter.db.session import tenant_session
 from callcenter.events import streams
+from dialer.queries.outcomes import check_outcome
 from web.http import identity, requires, tenant_id
 from web.schemas.agent import (
     AgentDispositionSchema,
@@ -75,7 +78,9 @@ def post_dtmf(given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(AgentDispositionSchema)
 @blueprint.response(200, AgentDoneSchema)
 def post_disposition(given: dict[str, Any]) -> dict[str, Any]:
-    """Set the call's outcome, in talk or in wrap-up, which it ends."""
+    """Set the call's outcome, in talk or in wrap-up, which it ends. A promised call-back needs a time in the future."""
+    with tenant_session(tenant_id()) as db:
+        given["callback_at"] = check_outcome(db, given["disposition_id"], given["callback_at"], wall_s())
     return _send(SetDisposition, **given)
 
 
