@@ -58,6 +58,7 @@ class AiortcEdge:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._states.clear()
         if self._writer is not None:
             try:
                 await asyncio.wait_for(self._writer.drain(), 1.0)

@@ -11,10 +11,10 @@ STATS_EVERY_S = 5.0
 
 def next_state(state: EdgeState, quiet_s: float, in_state_s: float, usable: bool) -> EdgeState:
     """The state by the clock. `quiet_s` since the browser was last heard, `in_state_s` since the state began,
-    `usable` whether the connection can carry audio at all."""
+    `usable` whether a connection stands that can carry audio."""
     if state is EdgeState.CONNECTED and quiet_s > QUIET_S:
         return EdgeState.INTERRUPTED
-    if state is EdgeState.INTERRUPTED and usable and quiet_s < QUIET_S:
+    if state in (EdgeState.CONNECTING, EdgeState.INTERRUPTED) and usable and quiet_s < QUIET_S:
         return EdgeState.CONNECTED
     if state in (EdgeState.CONNECTING, EdgeState.INTERRUPTED) and in_state_s > GIVE_UP_S:
         return EdgeState.CLOSED

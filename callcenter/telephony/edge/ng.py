@@ -92,6 +92,7 @@ class NgClient(asyncio.DatagramProtocol):
         """Close the socket; requests under way end with Unavailable."""
         if self._transport is not None:
             self._transport.close()
+            self._transport = None
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(Unavailable("The connection to rtpengine was closed."))

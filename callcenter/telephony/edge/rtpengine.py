@@ -94,6 +94,7 @@ class RtpengineEdge:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._sessions.clear()
         self._ng.close()
 
     async def open(self, session_id: str, offer_sdp: str, rtp_target: MediaAddress) -> tuple[str, MediaAddress]:
@@ -180,10 +181,9 @@ class RtpengineEdge:
         packets = browser_packets(answer)
         if packets > session.packets:
             session.heard_s = now_s
-            if session.state is EdgeState.CONNECTING:
-                self._enter(session_id, session, EdgeState.CONNECTED, "", figures(answer))
         session.packets = max(packets, session.packets)
-        state = next_state(session.state, now_s - session.heard_s, now_s - session.since_s, True)
+        usable = session.heard_s > session.since_s  # heard since it was offered or interrupted
+        state = next_state(session.state, now_s - session.heard_s, now_s - session.since_s, usable)
         if state is not session.state:
             detail = {EdgeState.INTERRUPTED: "nothing heard from the browser", EdgeState.CLOSED: "not connected"}
             self._enter(session_id, session, state, detail.get(state, ""), figures(answer))

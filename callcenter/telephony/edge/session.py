@@ -118,7 +118,7 @@ class Session:
         self._live: _Connection | None = None
         self._next: _Connection | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self._since_s = time.monotonic()
+        self._since_s = self._offered_s = time.monotonic()
         self._report_at_s = time.monotonic() + INTERVAL_S * random.random()
         self._stats_at_s = time.monotonic() + STATS_EVERY_S
         self._stats_complete = False
@@ -140,7 +140,9 @@ class Session:
         connection.transport.connect(
             offer.ice_ufrag, offer.ice_pwd, offer.fingerprints, dtls_server=answer_setup(offer) == "passive"
         )
-        self._enter(EdgeState.CONNECTING, "")
+        self._offered_s = time.monotonic()
+        if not self._heard(self._offered_s):
+            self._enter(EdgeState.CONNECTING, "")
         local = LocalSide(ufrag, pwd, fingerprints, candidates, answer_setup(offer), connection.stream.ssrc, self.cname)
         return build_answer(offer, local)
 
@@ -185,7 +187,8 @@ class Session:
                 self._retire(self._live)
             self._live, self._next = connection, None
             self._report_at_s = time.monotonic() + FIRST_REPORT_S
-            self._enter(EdgeState.CONNECTED, "")
+            self.state, self._since_s = EdgeState.CONNECTED, time.monotonic()
+            self._emit("")
         elif connection is self._next:
             self._next = None
             self._retire(connection)
@@ -205,10 +208,9 @@ class Session:
             return
         quiet_s = now_s - live.transport.last_seen_s if live is not None else 0.0
         usable = live is not None and live.usable
-        if self._next is not None and usable and quiet_s < QUIET_S and now_s - self._since_s > NEXT_GIVE_UP_S:
+        if self._next is not None and self._heard(now_s) and now_s - self._offered_s > NEXT_GIVE_UP_S:
             self._retire(self._next)
             self._next = None
-            self._enter(EdgeState.CONNECTED, "the browser stayed on its former connection")
         state = next_state(self.state, quiet_s, now_s - self._since_s, usable)
         if state is not self.state:
             self._enter(
@@ -224,6 +226,11 @@ class Session:
                 self._stats_at_s = now_s + STATS_EVERY_S
                 self._stats_complete = complete
                 self._emit("")
+
+    def _heard(self, now_s: float) -> bool:
+        """Whether the connection in use carries: it stands and the browser was heard just now."""
+        live = self._live
+        return live is not None and live.usable and now_s - live.transport.last_seen_s < QUIET_S
 
     def _enter(self, state: EdgeState, detail: str) -> None:
         changed = state is not self.state or state is EdgeState.CONNECTING

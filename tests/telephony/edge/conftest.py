@@ -37,7 +37,7 @@ Edge = AiortcEdge | RtpengineEdge
 G = TypeVar("G", bound="OwnEdge | Rtpengine")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def runner() -> Iterator[asyncio.Runner]:
     with asyncio.Runner() as runner:
         yield runner
@@ -49,12 +49,12 @@ def run(runner: asyncio.Runner) -> Run[Any]:
     return lambda coroutine: runner.run(asyncio.wait_for(coroutine, 60))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def softphone_modules() -> dict[str, str]:
     return compile_softphone()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     microphone = tmp_path_factory.mktemp("microphone") / "tone.wav"
     write_microphone(microphone)
@@ -136,24 +136,17 @@ def _make(kind: str, var: Path) -> OwnEdge | Rtpengine:
     return OwnEdge(var) if kind == "aiortc" else Rtpengine(var)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def own_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEdge]:
     """Our edge process, shared by the tests that do it no harm."""
     with running(OwnEdge(tmp_path_factory.mktemp("edge"))) as gateway:
         yield gateway
 
 
-@pytest.fixture(scope="session", params=["aiortc", "rtpengine"])
+@pytest.fixture(scope="package", params=["aiortc", "rtpengine"])
 def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Either edge, shared by the tests that do it no harm."""
     with running(_make(request.param, tmp_path_factory.mktemp(request.param))) as gateway:
-        yield gateway
-
-
-@pytest.fixture(params=["aiortc", "rtpengine"])
-def mortal_gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gateway]:
-    """Either edge, for one test alone."""
-    with running(_make(request.param, tmp_path)) as gateway:
         yield gateway
 
 

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser
 
 from callcenter.telephony.ports import EdgeState
-from tests.telephony.edge.conftest import Desk, Gateway, OwnEdge, Run, desk
+from tests.telephony.edge.conftest import Desk, Gateway, OwnEdge, Rtpengine, Run, desk, running
 from tests.telephony.edge.peers import both_ways, until
 
 pytestmark = [pytest.mark.browser]
@@ -81,33 +81,88 @@ def test_media_process_sees_one_unbroken_stream_across_a_reload(
     run(scenario())
 
 
+async def kill_and_recover(gateway: Gateway, browser: Browser, modules: Modules) -> None:
+    async with desk(gateway, browser, modules) as d:
+        await d.page.start()
+        await both_ways(d.page, d.peer)
+        await asyncio.sleep(1.5)
+        gateway.process.kill()
+        gateway.process.wait()
+        gateway.start()
+        killed_s = time.monotonic()
+        d.peer.received.clear()
+
+        async def closed() -> bool:
+            return EdgeState.CLOSED in d.states()
+
+        await until(closed, 5, "the edge tells the session as closed")
+        await both_ways(d.page, d.peer, timeout_s=15)
+        print(f"\n{type(gateway).__name__}: back {time.monotonic() - killed_s:.1f} s after the kill")
+        states = [e["value"]["state"] for e in await d.page.events("state")]
+        assert states[:2] == ["connecting", "ready"]
+        assert states[-1] == "ready"
+        assert "failed" not in states
+
+
+async def hold_up_and_recover(gateway: Gateway, browser: Browser, modules: Modules) -> None:
+    async with desk(gateway, browser, modules) as d:
+        await d.page.start()
+        await both_ways(d.page, d.peer)
+        gateway.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(6)
+        d.peer.received.clear()
+        gateway.process.send_signal(signal.SIGCONT)
+        await both_ways(d.page, d.peer, timeout_s=8)
+        assert len(set(d.addresses)) == 1
+        assert EdgeState.CLOSED not in d.states()
+
+        async def ready() -> bool:
+            return await d.page.state() == "ready"
+
+        await until(ready, 8, "the phone is ready")
+
+
+@pytest.fixture(scope="module")
+def faults(
+    runner: asyncio.Runner, browser: Browser, softphone_modules: Modules, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, BaseException | None]:
+    """Three faults at the same time, each with an edge and a page of its own, because they are mostly waiting; what
+    went wrong in each."""
+    folder = tmp_path_factory.mktemp
+
+    async def scenario() -> list[BaseException | None]:
+        with (
+            running(OwnEdge(folder("a"))) as killed,
+            running(Rtpengine(folder("b"))) as killed_rtpengine,
+            running(OwnEdge(folder("c"))) as held,
+        ):
+            return await asyncio.gather(
+                kill_and_recover(killed, browser, softphone_modules),
+                kill_and_recover(killed_rtpengine, browser, softphone_modules),
+                hold_up_and_recover(held, browser, softphone_modules),
+                return_exceptions=True,
+            )
+
+    outcomes = runner.run(asyncio.wait_for(scenario(), 60))
+    return dict(zip(("killed aiortc", "killed rtpengine", "held up"), outcomes, strict=True))
+
+
+def passed(outcome: BaseException | None) -> None:
+    if outcome is not None:
+        raise outcome
+
+
 @pytest.mark.promise("A1")
+@pytest.mark.parametrize("edge", ["aiortc", "rtpengine"])
 def test_phone_comes_back_by_itself_after_the_edge_was_killed(
-    run: Run[Any], browser: Browser, softphone_modules: Modules, mortal_gateway: Gateway
+    faults: dict[str, BaseException | None], edge: str
 ) -> None:
-    async def scenario() -> None:
-        async with desk(mortal_gateway, browser, softphone_modules) as d:
-            await d.page.start()
-            await both_ways(d.page, d.peer)
-            await asyncio.sleep(1.5)
-            mortal_gateway.process.kill()
-            mortal_gateway.process.wait()
-            mortal_gateway.start()
-            killed_s = time.monotonic()
-            d.peer.received.clear()
+    passed(faults[f"killed {edge}"])
 
-            async def closed() -> bool:
-                return EdgeState.CLOSED in d.states()
 
-            await until(closed, 5, "the edge tells the session as closed")
-            await both_ways(d.page, d.peer, timeout_s=15)
-            print(f"\nback {time.monotonic() - killed_s:.1f} s after the kill")
-            states = [e["value"]["state"] for e in await d.page.events("state")]
-            assert states[:2] == ["connecting", "ready"]
-            assert states[-1] == "ready"
-            assert "failed" not in states
-
-    run(scenario())
+@pytest.mark.promise("A1")
+def test_audio_goes_on_after_the_edge_was_held_up_for_six_seconds(faults: dict[str, BaseException | None]) -> None:
+    passed(faults["held up"])
 
 
 def test_phone_is_back_at_once_when_told_that_the_session_is_lost(
@@ -130,26 +185,6 @@ def test_phone_is_back_at_once_when_told_that_the_session_is_lost(
             await d.page.page.evaluate("phone.reoffer()")
             await both_ways(d.page, d.peer)
             assert time.monotonic() - start < 4.0
-
-    run(scenario())
-
-
-@pytest.mark.promise("A1")
-def test_audio_goes_on_after_the_edge_was_held_up_for_six_seconds(
-    run: Run[Any], browser: Browser, softphone_modules: Modules, mortal_edge: OwnEdge
-) -> None:
-    async def scenario() -> None:
-        async with desk(mortal_edge, browser, softphone_modules) as d:
-            await d.page.start()
-            await both_ways(d.page, d.peer)
-            mortal_edge.process.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(6)
-            d.peer.received.clear()
-            mortal_edge.process.send_signal(signal.SIGCONT)
-            await both_ways(d.page, d.peer, timeout_s=8)
-            assert len(set(d.addresses)) == 1
-            assert EdgeState.CLOSED not in d.states()
-            assert await d.page.state() == "ready"
 
     run(scenario())
 
@@ -268,3 +303,29 @@ def test_edge_ends_cleanly_on_sigterm(mortal_edge: OwnEdge, run: Run[Any]) -> No
     os.kill(mortal_edge.process.pid, signal.SIGTERM)
     assert mortal_edge.process.wait(5) == 0
     assert not mortal_edge.socket.exists()
+
+
+RESTART_ICE = """async () => {
+  const peer = phone.connection.peer;
+  await peer.setLocalDescription(await peer.createOffer({ iceRestart: true }));
+  const r = await fetch("/api/phone/offer", { method: "POST",
+    body: JSON.stringify({ sdp: peer.localDescription.sdp }) });
+  await peer.setRemoteDescription({ type: "answer", sdp: (await r.json()).sdp });
+}"""
+
+
+def test_standard_ice_restart_of_the_same_connection_is_taken(
+    run: Run[Any], browser: Browser, softphone_modules: Modules, gateway: Gateway
+) -> None:
+    async def scenario() -> None:
+        async with desk(gateway, browser, softphone_modules) as d:
+            await d.page.start()
+            await both_ways(d.page, d.peer)
+            await d.page.page.evaluate(RESTART_ICE)
+            await asyncio.sleep(1)
+            d.peer.received.clear()
+            await both_ways(d.page, d.peer)
+            assert d.addresses[0] == d.addresses[1]
+            assert await d.page.state() == "ready"
+
+    run(scenario())

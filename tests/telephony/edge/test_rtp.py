@@ -138,6 +138,8 @@ def test_two_ends_learn_loss_and_round_trip_from_each_others_reports() -> None:
         (EdgeState.INTERRUPTED, 31.0, 31.0, True, EdgeState.CLOSED),
         (EdgeState.INTERRUPTED, 0.1, 5.0, False, EdgeState.INTERRUPTED),
         (EdgeState.CONNECTING, 0.0, 29.0, False, EdgeState.CONNECTING),
+        (EdgeState.CONNECTING, 0.1, 1.0, True, EdgeState.CONNECTED),
+        (EdgeState.CONNECTING, 9.0, 9.0, True, EdgeState.CONNECTING),
         (EdgeState.CONNECTING, 0.0, 31.0, False, EdgeState.CLOSED),
     ],
 )

@@ -98,7 +98,7 @@ def test_former_connection_carries_until_the_new_one_stands(run: Run[Any]) -> No
         async with bench() as b:
             one = await b.call()
             await b.relay.open("s", OFFER, MediaAddress("127.0.0.1", b.socket.get_extra_info("sockname")[1]))
-            assert b.events[-1].state is EdgeState.CONNECTING
+            assert b.events[-1].state is EdgeState.CONNECTED
             one.send(rtp(1))
             await asyncio.sleep(0.1)
             assert len(b.media) == 1
@@ -122,11 +122,10 @@ def test_new_connection_that_never_stands_leaves_the_former_one_in_place(
         async with bench() as b:
             one = await b.call()
             await b.relay.open("s", OFFER, MediaAddress("127.0.0.1", b.socket.get_extra_info("sockname")[1]))
-            assert b.events[-1].state is EdgeState.CONNECTING
             for n in range(60):
                 one.send(rtp(n))
                 await asyncio.sleep(0.02)
-            assert b.events[-1].state is EdgeState.CONNECTED
+            assert {e.state for e in b.events[1:]} == {EdgeState.CONNECTED}
             assert len(b.media) == 60
             await one.close()
             await b.until(EdgeState.INTERRUPTED)
