@@ -13,13 +13,15 @@
 
 import { Connection } from "./connection";
 import type { OfferTransport } from "./connection";
-import { canChooseSpeaker, listDevices, openMicrophone } from "./devices";
+import { listDevices, openMicrophone } from "./devices";
 import type { AudioDevices } from "./devices";
 import { Emitter } from "./emitter";
 import { PhoneError, microphoneError } from "./errors";
+import { Flow } from "./flow";
 import { Meter } from "./meter";
 import { countersOf, quality } from "./quality";
 import type { Counters, Quality } from "./quality";
+import { Speaker } from "./speaker";
 
 export type PhoneState = "off" | "connecting" | "ready" | "interrupted" | "failed";
 
@@ -55,9 +57,6 @@ const LOST_AFTER_TRIES = 8;
 const LEVEL_EVERY_MS = 100;
 const POLL_EVERY_MS = 1000;
 const STATS_EVERY_POLLS = 2;
-const STALLED_POLLS = 2;
-/** Packets a second from which audio counts as flowing (it is 50 with 20 ms frames). */
-const FLOWING = 20;
 
 /** The pause before try `attempt` (0, 1, …), with a jitter of a fifth so that a whole floor does not offer at once. */
 export function pauseMs(attempt: number, random: number): number {
@@ -76,15 +75,13 @@ export class Softphone {
   private microphone: MediaStream | null = null;
   private connection: Connection | null = null;
   private pending: Connection | null = null;
-  private audio: HTMLAudioElement | null = null;
+  private speaker: Speaker | null = null;
   private context: AudioContext | null = null;
   private microphoneMeter: Meter | null = null;
   private remoteMeter: Meter | null = null;
   private before: Counters | null = null;
   private polls = 0;
-  private lastReceived = 0;
-  private flowing = false;
-  private silentPolls = 0;
+  private flow = new Flow();
   private tries = 0;
   /** Counts starts and stops; an await that returns under another number has been overtaken. */
   private run = 0;
@@ -178,12 +175,7 @@ export class Softphone {
   /** Hear through another speaker; "" is the system's choice. Throws PhoneError if it is gone. */
   async setSpeaker(deviceId: string): Promise<void> {
     this.speakerId = deviceId;
-    if (this.audio === null || !canChooseSpeaker()) return;
-    try {
-      await this.audio.setSinkId(deviceId);
-    } catch (error) {
-      throw new PhoneError("speaker_missing", error instanceof Error ? error.message : String(error));
-    }
+    await this.speaker?.choose(deviceId);
   }
 
   private async openMicrophone(run: number): Promise<void> {
@@ -220,30 +212,13 @@ export class Softphone {
     this.microphoneMeter = new Meter(this.context);
     this.remoteMeter = new Meter(this.context);
     this.microphoneMeter.follow(this.microphone);
-    const audio = document.createElement("audio");
-    audio.autoplay = true;
-    audio.hidden = true;
-    document.body.append(audio);
-    this.audio = audio;
-    audio.addEventListener("pause", this.play);
-    document.addEventListener("click", this.play);
-    if (this.speakerId !== "") {
-      this.setSpeaker(this.speakerId).catch((error: unknown) => {
-        if (error instanceof PhoneError) this.events.emit("warning", error);
-      });
-    }
+    document.addEventListener("click", this.wake);
+    this.speaker = new Speaker(this.speakerId, (error) => this.events.emit("warning", error));
   }
 
-  /** The element must play for ever: a browser that pauses it (headset unplugged, tab restored) is told again. */
-  private readonly play = (): void => {
-    const audio = this.audio;
-    if (audio === null || audio.srcObject === null || !audio.paused) return;
+  /** A browser that held WebAudio back lets it go at the first click. */
+  private readonly wake = (): void => {
     void this.context?.resume().catch(() => undefined);
-    audio.play().catch((error: unknown) => {
-      if (error instanceof DOMException && error.name === "NotAllowedError") {
-        this.events.emit("warning", new PhoneError("playback_blocked", error.message));
-      }
-    });
   };
 
   /** One try to connect. Returns what went wrong, having arranged for the next try, or null. */
@@ -278,14 +253,10 @@ export class Softphone {
     this.connection = connection;
     this.tries = 0;
     this.before = null;
-    this.lastReceived = this.silentPolls = 0;
-    this.flowing = false;
+    this.flow = new Flow();
     clearTimeout(this.retryTimer);
     connection.peer.addEventListener("connectionstatechange", () => this.connectionChanged(connection));
-    if (this.audio !== null) {
-      this.audio.srcObject = connection.remote;
-      this.play();
-    }
+    this.speaker?.follow(connection.remote);
     this.remoteMeter?.follow(connection.remote);
     this.enter("ready", null);
   }
@@ -347,21 +318,10 @@ export class Softphone {
     if (connection === null || this.current !== "ready") return;
     const now = countersOf(await connection.stats());
     if (connection !== this.connection) return;
-    this.watchFlow(now.received);
+    if (this.flow.stalled(now.received) && this.pending === null) this.schedule(0);
     if (++this.polls % STATS_EVERY_POLLS === 0) {
       this.events.emit("stats", quality(this.before, now));
       this.before = now;
-    }
-  }
-
-  private watchFlow(received: number): void {
-    const fresh = received - this.lastReceived;
-    this.lastReceived = received;
-    this.silentPolls = fresh > 0 ? 0 : this.silentPolls + 1;
-    if (fresh >= FLOWING) this.flowing = true;
-    if (this.flowing && this.silentPolls >= STALLED_POLLS) {
-      this.flowing = false; // one try for each stop: it may be the far side that has nothing to say
-      if (this.pending === null) this.schedule(0);
     }
   }
 
@@ -380,17 +340,13 @@ export class Softphone {
     if ("mediaDevices" in navigator) {
       navigator.mediaDevices.removeEventListener("devicechange", this.devicesChanged);
     }
-    document.removeEventListener("click", this.play);
+    document.removeEventListener("click", this.wake);
     this.pending?.close();
     this.connection?.close();
     this.microphone?.getTracks().forEach((t) => t.stop());
-    if (this.audio !== null) {
-      this.audio.removeEventListener("pause", this.play);
-      this.audio.srcObject = null;
-      this.audio.remove();
-    }
+    this.speaker?.close();
     void this.context?.close().catch(() => undefined);
-    this.pending = this.connection = this.microphone = this.audio = this.context = null;
+    this.pending = this.connection = this.microphone = this.speaker = this.context = null;
     this.microphoneMeter = this.remoteMeter = this.before = null;
     this.tries = 0;
   }
