@@ -1,8 +1,7 @@
-"""G.711 tables, frames, prompts and speech: what is played is what was meant, at the level that was meant."""
+"""G.711 tables, frames and speech: what is played is what was meant, at the level that was meant."""
 
 from __future__ import annotations
 
-import time
 import wave
 from pathlib import Path
 from threading import Thread
@@ -12,7 +11,7 @@ import pytest
 
 from callcenter.errors import InvalidInput
 from callcenter.speech import Job, SpeechFailed, UnknownLanguage, level_dbfs, synthesise, synthesise_many
-from demo import prompts, sounds
+from demo import sounds
 from demo.voices import PHRASES, Voices
 
 
@@ -86,34 +85,6 @@ def test_a_wrong_job_stops_the_batch_before_anything_is_spoken(tmp_path: Path) -
     with pytest.raises(UnknownLanguage):
         synthesise_many([Job("One.", "en", str(tmp_path / "1.wav")), Job("Deux.", "fr", str(tmp_path / "2.wav"))])
     assert not list(tmp_path.iterdir())
-
-
-def test_prompts_of_both_languages_and_music_are_made_once(tmp_path: Path) -> None:
-    made = prompts.ensure_prompts(tmp_path)
-    assert {"identification_zh", "identification_en", "no_agent_zh", "no_agent_en", "hold_music"} <= set(made)
-    written = {name: path.stat().st_mtime_ns for name, path in made.items()}
-    began = time.monotonic()
-    assert prompts.ensure_prompts(tmp_path) == made
-    assert time.monotonic() - began < 0.1
-    assert {name: path.stat().st_mtime_ns for name, path in made.items()} == written
-    assert all(level_dbfs(sounds.read_wav(path)) > -26 for path in made.values())
-
-
-def test_hold_music_is_a_quiet_loop_without_a_seam() -> None:
-    music = prompts.hold_music()
-    assert 20 <= len(music) / 8000 <= 30
-    assert level_dbfs(music) == pytest.approx(-24, abs=1.5)
-    steps = np.abs(np.diff(music))
-    assert abs(music[0] - music[-1]) <= steps.max()
-
-
-def test_identification_message_speaks_the_organisation_it_is_given(tmp_path: Path) -> None:
-    one = prompts.identification_prompt(tmp_path, "远航贸易", "zh")
-    other = prompts.identification_prompt(tmp_path, "恒信科技有限公司", "zh")
-    assert one != other and one.read_bytes() != other.read_bytes()
-    for organisation, language in (("  ", "zh"), ("Acme", "fr")):
-        with pytest.raises(InvalidInput):
-            prompts.identification_prompt(tmp_path, organisation, language)
 
 
 def test_subscribers_murmur_until_their_voices_are_there(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from types import MappingProxyType
 import numpy as np
 
 from callcenter.errors import InvalidInput
-from callcenter.speech import Job, synthesise_many, write_wav
-from demo.sounds import RATE_HZ, Samples
+from callcenter.speech import RATE_HZ, Job, Samples, synthesise_many, write_wav
 
-ORGANISATION: Mapping[str, str] = MappingProxyType({"zh": "示范呼叫中心", "en": "the Demo Call Centre"})
-"""The name in the identification message where a campaign gives none, by language."""
+ORGANISATION: Mapping[str, str] = MappingProxyType({"zh": "客户服务中心", "en": "a customer service team"})
+"""Who calls, in the identification message where nobody gave a name, by language. It names no enterprise, because an
+installation has many of them."""
 
 TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
