@@ -35,14 +35,14 @@ from callcenter.telephony.sip.udp import Address, own_address
 log = logging.getLogger(__name__)
 
 AFTERLIFE_S = 34.0  # 64 × T1 and a little: how long a dialog that ended is still recognised
-STOP_WAIT_S = 2.0  # for the final responses to our CANCELs at the end
 
 
 class SippyPort:
     """Implements `ports.SipPort`. `host` and `port` are bound; `advertised_host` is what stands in Via and Contact (the
     public address behind a NAT; by default `host`, or this host's own address if that is 0.0.0.0). `no_response_s` ends
     an INVITE that gets no response at all, `cancel_grace_s` the wait for the final response to a cancelled one;
-    `options_timeout_s` is the patience of a trunk's health check."""
+    `options_timeout_s` is the patience of a trunk's health check; `stop_wait_s` that of `stop`, for the final responses
+    to our CANCELs and again for those to our BYEs."""
 
     def __init__(
         self,
@@ -53,11 +53,12 @@ class SippyPort:
         no_response_s: float = 32.0,
         cancel_grace_s: float = 5.0,
         options_timeout_s: float = 4.0,
+        stop_wait_s: float = 2.0,
     ) -> None:
         self.host, self.port = host, port
         self._advertised_host = advertised_host or (own_address() if host == "0.0.0.0" else host)
         self._no_response_s, self._cancel_grace_s = no_response_s, cancel_grace_s
-        self._options_timeout_s = options_timeout_s
+        self._options_timeout_s, self._stop_wait_s = options_timeout_s, stop_wait_s
         self._legs: dict[str, Call] = {}
         self._dialogs: dict[str, Call] = {}  # by Call-ID, those that ended stay for AFTERLIFE_S
         self._ended: deque[tuple[float, Call]] = deque()
@@ -95,10 +96,14 @@ class SippyPort:
         if self._legs:
             self._all_ended = asyncio.Event()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._all_ended.wait(), STOP_WAIT_S)
+                await asyncio.wait_for(self._all_ended.wait(), self._stop_wait_s)
         for call in list(self._legs.values()):
             call.give_up()
-        await asyncio.sleep(0.05)  # the last answers to our BYEs
+        await asyncio.sleep(0.05)
+        for _ in range(round(self._stop_wait_s / 0.05)):
+            if not self._line.transactions.awaits_answer("BYE"):
+                break
+            await asyncio.sleep(0.05)
         self._line.transactions.close()
 
     def set_trunks(self, trunks: Mapping[int, TrunkSpec]) -> None:
@@ -133,7 +138,7 @@ class SippyPort:
         self, call: Call, found: Address | None, local: Sdp, ring_timeout_s: float, identity: tuple[str, ...]
     ) -> None:
         if call.book.ended:
-            return
+            return  # hung up during the look-up
         if found is None:
             call.fail(Cause.UNREACHABLE, "the trunk's host name is unknown")
             return

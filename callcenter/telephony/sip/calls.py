@@ -71,13 +71,19 @@ class Call:
         self.run(self.book.never_sent(wall_s(), cause, reason))
 
     def hangup(self) -> None:
-        self.run(self.book.hangup(wall_s()))
+        """CANCEL or BYE, or nothing on the wire if the INVITE is still waiting for the look-up of a name."""
+        if self.book.state is LegState.CALLING and not self._offer:
+            self.fail(Cause.CANCELLED, "")
+        else:
+            self.run(self.book.hangup(wall_s()))
 
     # ---------------------------------------------------------------------------------------- answers to our INVITE
 
     def _on_invite_response(self, resp: Any, transaction: Any) -> None:
         code = resp.scode
         at = wall_s()
+        if code >= 200:
+            self._invite = None  # nothing is left to cancel
         if code < 200:
             self.run(self.book.progress(at, code, sdp_of(resp) if code > 100 else None))
         elif code < 300:
@@ -85,8 +91,7 @@ class Call:
             transaction.uack = True  # the manager hands the ACK to us: `data` knows the route
             transaction.own_ack = Request("ACK", self.data, new_branch(), cseq=self._invite_cseq)
             port_dialog = self.data.to_port(self.leg_id, self.trunk_id, True)
-            effects = self.book.answered(at, sdp_of(resp), port_dialog)
-            self.line.loop.call_soon(self.run, effects)  # after the ACK
+            self.run(self.book.answered(at, sdp_of(resp), port_dialog))
         elif code in (401, 407) and not isinstance(resp, LocalTimeout) and self._try_with_digest(resp):
             return
         else:
@@ -141,7 +146,7 @@ class Call:
             elif effect is Act.CANCEL:
                 self._cancel()
             elif effect is Act.BYE:
-                self._bye()
+                self.line.loop.call_soon(self._bye)  # an ACK that is due now goes first
             elif effect is Act.REFUSE:
                 self.refuse_on_wire()
         if self.book.state is LegState.CONFIRMED:
@@ -185,7 +190,7 @@ class Call:
         self.data = replace(self.data, remote_cseq=number)
         if req.getMethod() == "BYE":
             reason = " ".join(str(body) for body in req.getHFBodys("reason"))
-            self.line.loop.call_soon(self.run, self.book.bye_received(wall_s(), mask_numbers(reason)))
+            self.run(self.book.bye_received(wall_s(), mask_numbers(reason)))
             return response(req, 200, "OK"), None, None
         if self.book.state is not LegState.CONFIRMED:
             return response(req, 481, "Call does not exist"), None, None

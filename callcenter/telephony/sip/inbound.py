@@ -70,7 +70,7 @@ class InboundLeg(Call):
 
     def caller_cancelled(self, *_: object) -> None:
         """The manager answered a CANCEL (and sent 487)."""
-        self.line.loop.call_soon(self.run, self.book.caller_gone(wall_s()))
+        self.run(self.book.caller_gone(wall_s()))
 
     def never_acknowledged(self) -> None:
         """The manager gave up waiting for the ACK of our final response."""

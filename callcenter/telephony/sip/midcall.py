@@ -54,7 +54,7 @@ class MidCall:
                 transaction.own_ack = Request("ACK", self.call.data, new_branch(), cseq=cseq)
                 found = sdp_of(resp)
                 if found is not None:
-                    self.call.line.loop.call_soon(self._media_of_answer, found)
+                    self._media_of_answer(found)
             elif resp.scode in (408, 481):
                 self.call.run(self.call.book.dialog_gone(wall_s(), resp.scode))
             elif resp.scode == 491 and attempt < MAX_ATTEMPTS:
@@ -110,7 +110,7 @@ class MidCall:
         if remote is not None:
             answer = sdps.answer(local, remote, session)
             self.call.data = replace(self.call.data, local_sdp=replace(local, codec=remote.codec))
-            self.call.line.loop.call_soon(self.call.run, self.call.book.renegotiated(wall_s(), remote))
+            self.call.run(self.call.book.renegotiated(wall_s(), remote))
         else:
             answer = sdps.offer(local, session) if is_invite else ""
         resp = response(req, 200, "OK", contact=self.call.data.contact, allow=ALLOW, body=answer)

@@ -246,6 +246,10 @@ class Transactions(SipTransactionManager):
         if cachesum is not None:
             self.l1rcache[cachesum] = SipTMRetransmitO(userv, data, address, None, lossemul)
 
+    def awaits_answer(self, method: str) -> bool:
+        """Whether a request of ours of this method has no final response yet."""
+        return any(t.method == method and t.state is not TERMINATED for t in self.tclient.values())
+
     def send_raw(self, text: str, address: Address) -> None:
         """Send a message outside of any transaction (an ACK)."""
         self.server.send_to(text, address)

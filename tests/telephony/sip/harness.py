@@ -66,7 +66,7 @@ def trunk(carrier_port: int, **spec: Any) -> TrunkSpec:
 @contextlib.asynccontextmanager
 async def running(port: int = 0, **options: Any) -> AsyncIterator[Engine]:
     """A started port, stopped afterwards; checks that no leg ended twice and none spoke after its end."""
-    engine = Engine(SippyPort("127.0.0.1", port or free_port(), **options))
+    engine = Engine(SippyPort("127.0.0.1", port or free_port(), **{"stop_wait_s": 0.4, **options}))
     await engine.port.start(engine.on_event)
     try:
         yield engine
