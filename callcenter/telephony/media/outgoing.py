@@ -15,7 +15,7 @@ from typing import Protocol
 from callcenter.telephony.media import dtmf, g711, rtp
 from callcenter.telephony.media.g711 import FRAME_SAMPLES
 from callcenter.telephony.media.prompts import Play
-from callcenter.telephony.media.reception import Order
+from callcenter.telephony.media.reception import NEXT, Order, key
 from callcenter.telephony.media.source_lock import Address
 
 TRANSLATE = {rtp.PT_PCMU: g711.ULAW_TO_ALAW, rtp.PT_PCMA: g711.ALAW_TO_ULAW}
@@ -27,15 +27,39 @@ _SILENCE = {
 
 
 class Feed:
-    """One source relayed to one listener: what is added to its sequence numbers and timestamps."""
+    """One source relayed to one listener, as a link in the chain of the source's listeners.
 
-    __slots__ = ("add_sequence", "add_timestamp", "dest", "first")
+    Slowly, by `Outgoing.relay`: `add_sequence` and `add_timestamp` are added to the numbers. Fast, by the source: while
+    a header's first eight bytes as a number are below `limit` (0: not now), `add` makes them the outgoing ones and
+    `send` sends them; `key`, `at` and `relayed` tell the listener what went out.
+    """
+
+    __slots__ = (
+        "add", "add_sequence", "add_timestamp", "at", "dest", "first", "key", "limit", "next", "relayed", "send",
+        "ssrc",
+    )  # fmt: skip
 
     def __init__(self, dest: Outgoing) -> None:
         self.dest = dest
+        self.next: Feed | None = None
         self.add_sequence = 0
         self.add_timestamp = 0
         self.first = 0
+        self.add = 0
+        self.limit = 0
+        self.ssrc = 0
+        self.send: Callable[[memoryview], object] = dest.out
+        self.key = 0
+        self.at = 0
+        self.relayed = 0
+
+    def arm(self, word: int, sequence: int, timestamp: int, out: int, stamp: int) -> None:
+        """From the next plain packet on the source relays by itself, until one of the numbers comes to its end."""
+        before = key(word, sequence, timestamp)
+        self.add = key(word, out, stamp) - before
+        self.limit = before + NEXT * min(0xFFFF - out, (0xFFFFFFFF - stamp) // FRAME_SAMPLES) + 1
+        self.ssrc = self.dest.ssrc
+        self.send = self.dest.out
 
 
 class SendingOwner(Protocol):
@@ -64,6 +88,7 @@ class Outgoing:
         now: int,
     ) -> None:
         self.watcher = watcher
+        self.feeder: object = None
         self.rtp_socket, self.rtcp_socket = sockets
         self.dtmf_pt = dtmf_pt
         self.set_codec(codec)
@@ -73,7 +98,6 @@ class Outgoing:
         self.ssrc = secrets.randbits(32)
         self.sequence = secrets.randbits(15)
         self.timestamp = secrets.randbits(31)
-        self.feeder: object = None
         self.sent_at = now
         self.sent = 0
         self._octets = 0
@@ -87,18 +111,42 @@ class Outgoing:
         """Whether there is somewhere to send and nobody forbade it."""
         return self.remote is not None and self.sending is not False
 
+    def send_by(self, out: Callable[[memoryview | bytes], object]) -> None:
+        """Send datagrams by `out` from now on."""
+        self._disarm()
+        self.out = out
+
     @property
     def octets(self) -> int:
         """Payload bytes sent."""
+        self.settle()
         self._octets += (self.sent - self._sent_counted) * self._packet_octets
         self._sent_counted = self.sent
         return self._octets
 
     def set_codec(self, codec: str) -> None:
         """What to send from now on, "pcmu" or "pcma". Raises KeyError on another name."""
+        self._disarm()
         self.pt = rtp.PAYLOAD_TYPES[codec]
         self.codec = codec
         self.plain = rtp.VERSION_WORD | self.pt
+
+    def settle(self) -> None:
+        """Take over what a feed sent by itself since it was asked last."""
+        feed = self.feeder
+        if isinstance(feed, Feed) and feed.relayed:
+            out = feed.key + feed.add
+            self.sequence = (out >> 32) & 0xFFFF
+            self.timestamp = out & 0xFFFFFFFF
+            self.sent_at = feed.at
+            self.sent += feed.relayed
+            feed.relayed = 0
+
+    def _disarm(self) -> None:
+        """What a feed sends by itself is not right any more: the next packet comes to `relay`."""
+        self.settle()
+        if isinstance(self.feeder, Feed):
+            self.feeder.limit = 0
 
     def _send_to_remote(self, data: memoryview | bytes) -> None:
         if self.remote is not None:
@@ -108,6 +156,8 @@ class Outgoing:
         self, feed: Feed, order: Order, pt: int, marker: bool, sequence: int, timestamp: int, payload: bytes, now: int
     ) -> None:
         """Send a source's packet that is not the plain next one, or the first since the source feeds this port."""
+        self.settle()
+        feed.limit = 0
         if self.feeder is not feed:
             if order is Order.OLD:
                 return
@@ -124,10 +174,14 @@ class Outgoing:
         stamp = (timestamp + feed.add_timestamp) & 0xFFFFFFFF
         if order is not Order.OLD:
             self.sequence, self.timestamp, self.sent_at = out, stamp, now
+            if pt == self.pt:
+                feed.arm(self.plain, sequence, timestamp, out, stamp)
         self._send(self.pt, marker, out, stamp, payload)
 
     def relay_event(self, feed: Feed, order: Order, packet: rtp.RtpPacket, now: int) -> None:
         """Send a source's telephone event with this port's payload type; without one its number is closed up."""
+        self.settle()
+        feed.limit = 0
         if order is Order.OLD and (self.feeder is not feed or (packet.sequence - feed.first) & 0xFFFF >= 0x8000):
             return
         if self.dtmf_pt is None:
@@ -142,6 +196,7 @@ class Outgoing:
         self._send(self.dtmf_pt, packet.marker, out, stamp, packet.payload)
 
     def _switch_to(self, feed: Feed, sequence: int, timestamp: int, now: int) -> None:
+        self._disarm()
         feed.first = sequence
         feed.add_sequence = self.sequence + 1 - sequence
         feed.add_timestamp = self.timestamp + self._step(now) - timestamp
@@ -154,6 +209,8 @@ class Outgoing:
     def send_frame(self, ulaw: bytes, feeder: object, now: int) -> None:
         """Send 20 ms from the clock. Another `feeder` than before sets the marker."""
         marker = self.feeder is not feeder
+        if marker:
+            self._disarm()
         self.timestamp = (self.timestamp + (self._step(now) if marker else FRAME_SAMPLES)) & 0xFFFFFFFF
         self.feeder = feeder
         self.sequence = (self.sequence + 1) & 0xFFFF
@@ -163,6 +220,7 @@ class Outgoing:
 
     def send_events(self, packets: list[dtmf.Outgoing], feeder: object, now: int) -> None:
         """Send 20 ms of a telephone event, or of the gap after one if `packets` is empty."""
+        self._disarm()
         step = self._step(now) if self.feeder is not feeder else FRAME_SAMPLES
         self.timestamp = (self.timestamp + step) & 0xFFFFFFFF
         self.feeder = feeder

@@ -9,13 +9,14 @@ place in the buffer that it came in; all else goes to `_unusual`. Times are samp
 from __future__ import annotations
 
 import socket
+import struct
 from typing import Protocol
 
 from callcenter.telephony.media import dtmf, g711, rtp
 from callcenter.telephony.media.g711 import FRAME_SAMPLES, SAMPLE_RATE
 from callcenter.telephony.media.jitter import JitterBuffer
 from callcenter.telephony.media.outgoing import TRANSLATE, Feed, Outgoing, SendingOwner
-from callcenter.telephony.media.reception import EARLY_SAMPLES, PUNCTUAL_SAMPLES, Order, Reception
+from callcenter.telephony.media.reception import EARLY_SAMPLES, NEXT, PUNCTUAL_SAMPLES, Order, Reception
 from callcenter.telephony.media.recording import CAPACITY_SAMPLES, Channel
 from callcenter.telephony.media.sockets import disconnect
 from callcenter.telephony.media.source_lock import SILENCE_S, Address, SourceLock
@@ -25,8 +26,10 @@ _VIEW = memoryview(_BUFFER)
 _USUAL_BYTES = rtp.HEADER_BYTES + FRAME_SAMPLES
 _PACKET = _VIEW[:_USUAL_BYTES]
 _PAYLOAD = _VIEW[rtp.HEADER_BYTES : _USUAL_BYTES]
-_unpack = rtp.HEADER.unpack_from
-_pack = rtp.HEADER.pack_into
+_HEADER = struct.Struct("!QI")  # all but the SSRC as one number: it grows by NEXT from packet to packet
+_unpack = _HEADER.unpack_from
+_pack = _HEADER.pack_into
+_PCMU_BELOW = (rtp.VERSION_WORD + 1) << 48
 _ROOM = CAPACITY_SAMPLES - FRAME_SAMPLES + 1
 _LOCK_SAMPLES = int(SILENCE_S * SAMPLE_RATE)
 
@@ -48,11 +51,12 @@ class PortOwner(SendingOwner, Protocol):
 
 
 class MediaLeg(Outgoing):
-    """A port and its two sockets. The worker sets `feeds`, `taps` and `mixin` by what the rooms say."""
+    """A port and its two sockets. The worker sets `feed` and `tap` (the first of a chain each) and
+    `mixin` by what rooms and recordings say."""
 
     __slots__ = (
-        "_recv_into", "connected", "feeds", "heard_at", "keys", "local", "lock", "malformed", "mixin", "owner",
-        "port_id", "quiet_since", "refused", "rx", "silence_after", "started", "taps",
+        "_recv_into", "connected", "feed", "heard_at", "keys", "local", "lock", "malformed", "mixin", "owner",
+        "port_id", "quiet_since", "refused", "rx", "silence_after", "started", "tap",
     )  # fmt: skip
 
     def __init__(
@@ -80,8 +84,8 @@ class MediaLeg(Outgoing):
         self.malformed = 0
         self.refused = 0
         self.keys = dtmf.Receiver()
-        self.feeds: tuple[Feed, ...] = ()
-        self.taps: tuple[Channel, ...] = ()
+        self.feed: Feed | None = None
+        self.tap: Channel | None = None
         self.mixin: JitterBuffer | None = None
 
     def set_remote(self, remote: Address, now: int) -> None:
@@ -102,14 +106,14 @@ class MediaLeg(Outgoing):
             size = receive(_BUFFER)
         except OSError:
             return
-        head, sequence, timestamp, ssrc = _unpack(_BUFFER)
+        first, ssrc = _unpack(_BUFFER)
         rx = self.rx
-        if size != _USUAL_BYTES or head != self.plain or ssrc != rx.ssrc or sequence != (rx.highest + 1) & 0xFFFF:
+        if first != rx.expected or ssrc != rx.ssrc or size != _USUAL_BYTES:
             self._unusual(bytes(_VIEW[:size]), now)
             return
-        rx.highest += 1
+        rx.expected = first + NEXT
         rx.received += 1
-        place = rx.anchor + timestamp
+        rx.place = place = rx.place + FRAME_SAMPLES
         late = now - place
         change = late - rx.late
         if change:
@@ -117,37 +121,40 @@ class MediaLeg(Outgoing):
             rx.jitter += ((change if change > 0 else -change) - rx.jitter) * 0.0625
         else:
             rx.jitter *= 0.9375
+        if not -EARLY_SAMPLES <= late <= PUNCTUAL_SAMPLES:
+            place = rx.settle(now)
+        elif rx.behind:
+            rx.behind = 0
         self.heard_at = now
-        if self.taps:
-            if not -EARLY_SAMPLES <= late <= PUNCTUAL_SAMPLES:
-                place = rx.place(timestamp, now)
-            elif rx.behind:
-                rx.behind = 0
-            sound = _PAYLOAD if head == rtp.VERSION_WORD else bytes(_PAYLOAD).translate(g711.ALAW_TO_ULAW)
-            for tap in self.taps:
+        tap = self.tap
+        if tap is not None or self.mixin is not None:
+            sound = _PAYLOAD if first < _PCMU_BELOW else bytes(_PAYLOAD).translate(g711.ALAW_TO_ULAW)
+            while tap is not None:
                 at = place - tap.base
                 if 0 <= at < _ROOM:
                     tap.buffer[at : at + FRAME_SAMPLES] = sound
                 else:
                     tap.put(place, sound)
-        if self.mixin is not None:
-            payload = bytes(_PAYLOAD)
-            self.mixin.put(timestamp, payload if head == rtp.VERSION_WORD else payload.translate(g711.ALAW_TO_ULAW))
-        for feed in self.feeds:
-            dest = feed.dest
-            if dest.feeder is feed and dest.plain == head:
-                dest.sequence = sequence_out = (sequence + feed.add_sequence) & 0xFFFF
-                dest.timestamp = timestamp_out = (timestamp + feed.add_timestamp) & 0xFFFFFFFF
-                dest.sent_at = now
-                dest.sent += 1
-                _pack(_BUFFER, 0, head, sequence_out, timestamp_out, dest.ssrc)
-                send = dest.out
+                tap = tap.next
+            if self.mixin is not None:
+                self.mixin.put(first & 0xFFFFFFFF, sound)
+        feed = self.feed
+        while feed is not None:
+            if first < feed.limit:
+                feed.key = first
+                feed.at = now
+                feed.relayed += 1
+                _pack(_BUFFER, 0, first + feed.add, feed.ssrc)
+                send = feed.send
                 try:
                     send(_PACKET)
                 except OSError:
                     pass  # the far end's network; RTCP and silence tell the engine
             else:
-                dest.relay(feed, Order.NEXT, self.pt, False, sequence, timestamp, bytes(_PAYLOAD), now)
+                sequence, timestamp = (first >> 32) & 0xFFFF, first & 0xFFFFFFFF
+                pt = first >> 48 & 0x7F
+                feed.dest.relay(feed, Order.NEXT, pt, False, sequence, timestamp, bytes(_PAYLOAD), now)
+            feed = feed.next
 
     # --------------------------------------------------------------------------------------- everything else
 
@@ -196,34 +203,43 @@ class MediaLeg(Outgoing):
         return packet
 
     def _take_packet(self, packet: rtp.RtpPacket, now: int) -> None:
-        order = self.rx.unusual(packet.ssrc, packet.sequence, packet.timestamp, now)
+        audio = packet.payload_type in TRANSLATE
+        plain = audio and len(packet.payload) == FRAME_SAMPLES
+        order = self.rx.unusual(
+            packet.ssrc, packet.sequence, packet.timestamp, now,
+            audio=audio, plain_word=rtp.VERSION_WORD | packet.payload_type if plain else -1,
+        )  # fmt: skip
         self.heard_at = now
         if not self.started:
             self.started = True
             self.owner.rtp_started(self)
         if order is Order.DUPLICATE:
             return
-        if packet.payload_type in TRANSLATE:
-            self._take_audio(packet, now)
-            for feed in self.feeds:
+        feed = self.feed
+        if audio:
+            self._take_audio(packet)
+            while feed is not None:
                 feed.dest.relay(
                     feed, order, packet.payload_type, packet.marker, packet.sequence, packet.timestamp, packet.payload,
                     now,
                 )  # fmt: skip
+                feed = feed.next
             return
         event = dtmf.parse(packet.payload)
         for press in self.keys.receive(packet.timestamp, event, now) if event else ():
             self.owner.key_pressed(self, press)
-        for feed in self.feeds:
+        while feed is not None:
             feed.dest.relay_event(feed, order, packet, now)
+            feed = feed.next
 
-    def _take_audio(self, packet: rtp.RtpPacket, now: int) -> None:
+    def _take_audio(self, packet: rtp.RtpPacket) -> None:
         sound = packet.payload
         if packet.payload_type == rtp.PT_PCMA:
             sound = sound.translate(g711.ALAW_TO_ULAW)
-        place = self.rx.place(packet.timestamp, now)
-        for tap in self.taps:
-            tap.put(place, sound)
+        tap = self.tap
+        while tap is not None:
+            tap.put(self.rx.anchor + packet.timestamp, sound)
+            tap = tap.next
         if self.mixin is not None:
             self.mixin.put(packet.timestamp, sound)
 
@@ -239,7 +255,7 @@ class MediaLeg(Outgoing):
         self.connected = True
         while self.receive_from(now):
             pass  # what strangers had sent before, each judged by its address
-        self.out = self.rtp_socket.send
+        self.send_by(self.rtp_socket.send)
         self.owner.receive_by(self, connected=True)
 
     def unlock_source(self) -> None:
@@ -247,7 +263,7 @@ class MediaLeg(Outgoing):
         if self.connected:
             disconnect(self.rtp_socket)
             self.connected = False
-            self.out = self._send_to_remote
+            self.send_by(self._send_to_remote)
             self.owner.receive_by(self, connected=False)
 
     def look_for_source(self, now: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from callcenter.telephony.media.g711 import SAMPLE_RATE
+from callcenter.telephony.media.g711 import FRAME_SAMPLES, SAMPLE_RATE
 
 MAX_DROPOUT = 3000  # a larger jump ahead is another stream
 MAX_MISORDER = 100
@@ -16,6 +16,15 @@ EARLY_SAMPLES = 80  # a packet may come this much before its place on our clock 
 LATE_SAMPLES = 4000  # … and this much after it
 PUNCTUAL_SAMPLES = 160  # at most this late is on time
 DRIFT_WINDOW = 250  # packets in a row that were later: the scale is shifted
+
+
+NEXT = (1 << 32) + FRAME_SAMPLES
+"""What the first eight bytes of a header grow by from one plain packet to the next."""
+
+
+def key(word: int, sequence: int, timestamp: int) -> int:
+    """The first eight bytes of a header as a number."""
+    return (word << 48) | (sequence << 32) | timestamp
 
 
 class Order(Enum):
@@ -30,39 +39,42 @@ class Order(Enum):
 class Reception:
     """One received stream. Times are in samples of the process's clock (monotonic seconds × 8000).
 
-    `highest` is the extended highest sequence number, -1 before the first packet. `received` and `lost` count since
-    creation, over all streams of the port. `anchor` + RTP timestamp = the sample's place on our clock; `late` is how
-    much after its place the newest packet came, `behind` counts packets in a row that were not punctual.
+    `expected` is the first eight bytes, as a number, of the packet that comes next if all goes on plainly, or -1; the
+    fast path adds NEXT to it. `received` counts since creation, over all streams of the port. `anchor` + RTP timestamp
+    = a sample's place on our clock; `place` is that of the newest packet, `late` how much after it the packet came,
+    `behind` how many packets in a row were not punctual.
     """
 
     __slots__ = (
-        "_earliest",
-        "_first",
-        "_lost_before",
-        "_since",
-        "anchor",
-        "behind",
-        "duplicates",
-        "highest",
-        "jitter",
-        "late",
-        "received",
-        "ssrc",
-    )
+        "_ahead", "_earliest", "_first", "_lost_before", "_since", "anchor", "behind", "duplicates", "expected",
+        "jitter", "late", "place", "received", "ssrc",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.ssrc = -1
-        self.highest = -1
+        self.expected = -1
         self.received = 0
         self.duplicates = 0
         self.jitter = 0.0
         self.anchor = 0
+        self.place = 0
         self.late = 0
+        self.behind = 0
+        self._ahead = 0  # highest sequence number, extended, less `received`
         self._first = 0
         self._since = 0
         self._lost_before = 0
         self._earliest = 0
-        self.behind = 0
+
+    @property
+    def highest(self) -> int:
+        """The extended highest sequence number of the present stream."""
+        return self._ahead + self.received
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was received."""
+        return self.ssrc >= 0
 
     @property
     def lost(self) -> int:
@@ -70,76 +82,86 @@ class Reception:
         return self._lost_before + self._lost_now()
 
     @property
-    def expected(self) -> int:
-        """Packets received and lost since creation."""
-        return self.received + self.lost
-
-    @property
     def jitter_ms(self) -> float:
         """Interarrival jitter by RFC 3550, in milliseconds."""
         return self.jitter / 8
 
     def _lost_now(self) -> int:
-        if self.highest < 0:
+        if not self.begun:
             return 0
         return max(0, self.highest - self._first + 1 - (self.received - self._since))
 
-    def unusual(self, ssrc: int, sequence: int, timestamp: int, now: int) -> Order:
-        """Count a packet that need not be the next of the known stream. Duplicates are not counted as received."""
-        if ssrc != self.ssrc or self.highest < 0:
-            return self._begin(ssrc, sequence, timestamp, now)
-        ahead = (sequence - self.highest) & 0xFFFF
-        if ahead == 0:
-            self.duplicates += 1
-            return Order.DUPLICATE
-        if ahead < MAX_DROPOUT:
-            self.highest += ahead
-            self.received += 1
-            self.arrival(timestamp, now)
-            return Order.NEXT
-        if ahead >= 0x10000 - MAX_MISORDER:
-            self.received += 1
-            return Order.OLD
-        return self._begin(ssrc, sequence, timestamp, now)
+    def unusual(
+        self, ssrc: int, sequence: int, timestamp: int, now: int, *, audio: bool = True, plain_word: int = -1
+    ) -> Order:
+        """Count a packet that need not be the next of the known stream. Duplicates are not counted as received.
 
-    def arrival(self, timestamp: int, now: int) -> None:
-        """Update the jitter by a packet that came in order."""
-        late = now - self.anchor - timestamp
-        self.jitter += (min(abs(late - self.late), SAMPLE_RATE) - self.jitter) / 16
-        self.late = late
+        `audio` is False for telephone events, whose timestamps stand still. `plain_word` is the first word of the
+        header that further packets will have if this one was 20 ms of plain audio.
+        """
+        self.expected = -1
+        if ssrc != self.ssrc:
+            order = Order.NEW_STREAM
+        else:
+            ahead = (sequence - self.highest) & 0xFFFF
+            if ahead == 0:
+                self.duplicates += 1
+                return Order.DUPLICATE
+            if ahead >= 0x10000 - MAX_MISORDER:
+                self.received += 1
+                self._ahead -= 1
+                return Order.OLD
+            order = Order.NEXT if ahead < MAX_DROPOUT else Order.NEW_STREAM
+        if order is Order.NEW_STREAM:
+            self._begin(ssrc, sequence, timestamp, now)
+        else:
+            self.received += 1
+            self._ahead += ahead - 1
+            if audio:
+                self._arrive(timestamp, now)
+        if plain_word >= 0 and sequence < 0xFFFF and timestamp <= 0xFFFFFFFF - FRAME_SAMPLES:
+            self.expected = key(plain_word, sequence, timestamp) + NEXT
+        return order
 
-    def _begin(self, ssrc: int, sequence: int, timestamp: int, now: int) -> Order:
+    def _begin(self, ssrc: int, sequence: int, timestamp: int, now: int) -> None:
         self._lost_before += self._lost_now()
         self.ssrc = ssrc
-        self.highest = self._first = sequence
         self._since = self.received
         self.received += 1
-        self._re_anchor(now - timestamp)
-        self.late = 0
-        return Order.NEW_STREAM
+        self._first = sequence
+        self._ahead = sequence - self.received
+        self.anchor = now - timestamp
+        self.place, self.late, self.behind = now, 0, 0
 
-    def place(self, timestamp: int, now: int) -> int:
-        """Where the packet's first sample lies on our clock.
+    def _arrive(self, timestamp: int, now: int) -> None:
+        self.place = self.anchor + timestamp
+        if now - self.place > 1 << 31:  # the timestamps began anew from zero
+            self.anchor += 1 << 32
+            self.place += 1 << 32
+        late = now - self.place
+        self.jitter += (min(abs(late - self.late), SAMPLE_RATE) - self.jitter) / 16
+        self.late = late
+        self.settle(now)
+
+    def settle(self, now: int) -> int:
+        """Where the newest packet's first sample lies on our clock, once `late` was found not punctual.
 
         The earliest packets set the scale: those that were held up on the way are put where they belong. The scale
         is shifted when a packet comes before its time, when one is out of all bounds, and when all of a window were
         late (the far end's clock is slow).
         """
-        place = self.anchor + timestamp
-        late = now - place
-        if late < -EARLY_SAMPLES or late > LATE_SAMPLES:
-            self._re_anchor(now - timestamp)
-            return now
-        if late <= PUNCTUAL_SAMPLES:
+        late = now - self.place
+        if -EARLY_SAMPLES <= late <= PUNCTUAL_SAMPLES:
             self.behind = 0
-            return place
-        self._earliest = min(late, self._earliest) if self.behind else late
-        self.behind += 1
-        if self.behind >= DRIFT_WINDOW:
-            self._re_anchor(self.anchor + self._earliest)
-        return place
-
-    def _re_anchor(self, anchor: int) -> None:
-        self.late -= anchor - self.anchor
-        self.anchor = anchor
+            return self.place
+        shift = late
+        if PUNCTUAL_SAMPLES < late <= LATE_SAMPLES:
+            shift = self._earliest = min(late, self._earliest) if self.behind else late
+            self.behind += 1
+            if self.behind < DRIFT_WINDOW:
+                return self.place
         self.behind = 0
+        self.anchor += shift
+        self.place += shift
+        self.late -= shift
+        return self.place

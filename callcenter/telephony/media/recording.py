@@ -62,13 +62,15 @@ def parse_header(data: bytes) -> WavInfo | None:
 
 
 class Channel:
-    """One side. `buffer[0]` lies at `base` on the clock; the port's fast path writes into it by itself."""
+    """One side. `buffer[0]` lies at `base` on the clock; the port's fast path writes into it by itself. `next` is the
+    next channel that the same port feeds."""
 
-    __slots__ = ("base", "buffer", "port_id")
+    __slots__ = ("base", "buffer", "next", "port_id")
 
     def __init__(self, port_id: str, base: int) -> None:
         self.port_id = port_id
         self.base = base
+        self.next: Channel | None = None
         self.buffer = bytearray([SILENCE]) * CAPACITY_SAMPLES
 
     def put(self, place: int, payload: bytes | bytearray | memoryview) -> None:

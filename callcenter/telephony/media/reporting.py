@@ -40,8 +40,8 @@ class Reporter:
         """The compound packet of this moment: a sender report if anything was sent since the last one."""
         blocks: tuple[rtcp.ReportBlock, ...] = ()
         rx = port.rx
-        if rx.highest >= 0:
-            expected, received = rx.expected, rx.received
+        if rx.begun:
+            expected, received = rx.received + rx.lost, rx.received
             due = expected - self._expected_before
             missing = due - (received - self._received_before)
             self._expected_before, self._received_before = expected, received
@@ -52,6 +52,7 @@ class Reporter:
                     rx.ssrc, fraction, rx.lost, rx.highest, int(rx.jitter), self._their_report, delay
                 ),
             )  # fmt: skip
+        port.settle()
         if port.sent == self._sent_before:
             return rtcp.build(rtcp.Report(port.ssrc, blocks), self._cname, bye)
         self._sent_before = port.sent
@@ -62,7 +63,7 @@ class Reporter:
     def stats(self, port: MediaLeg, now_s: float) -> PortStats:
         """The port's figures since its creation."""
         rx = port.rx
-        expected = rx.expected
+        expected = rx.received + rx.lost
         loss = rx.lost / expected if expected else 0.0
         return PortStats(
             at=now_s,

@@ -13,9 +13,9 @@ _NOBODY = socket.AF_UNSPEC.to_bytes(2, sys.byteorder) + bytes(14)
 
 
 def disconnect(udp: socket.socket) -> None:
-    """Undo `connect` on a UDP socket; it keeps its port. Python's own `connect` cannot say AF_UNSPEC. Raises OSError.
+    """Undo `connect` on a UDP socket. Raises OSError.
 
-    Source: connect(2).
+    It keeps its port if it was bound to it by number. Python's own `connect` cannot say AF_UNSPEC. Source: connect(2).
     """
     if _libc.connect(udp.fileno(), _NOBODY, len(_NOBODY)) != 0:
         number = ctypes.get_errno()

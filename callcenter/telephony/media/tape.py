@@ -36,9 +36,12 @@ class Tapes:
         """KeyError if it does not run."""
         return self._running[recording_id][0]
 
-    def taps(self, port_id: str) -> tuple[Channel, ...]:
-        """The channels that `port_id` feeds."""
-        return tuple(self._channels.get(port_id, ()))
+    def tap(self, port_id: str) -> Channel | None:
+        """The first of the channels that `port_id` feeds, chained."""
+        first = None
+        for channel in self._channels.get(port_id, ()):
+            channel.next, first = first, channel
+        return first
 
     def fed_by(self, port_id: str) -> list[Recording]:
         """The recordings that `port_id` feeds."""

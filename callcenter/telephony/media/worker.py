@@ -55,6 +55,18 @@ class Leg(MediaLeg):
         self.loading: p.StartPlay | None = None
 
 
+def _unlink(source: MediaLeg, feed: Feed) -> None:
+    """Take `feed` out of the chain of the source's listeners."""
+    if source.feed is feed:
+        source.feed = feed.next
+        return
+    link = source.feed
+    while link is not None and link.next is not feed:
+        link = link.next
+    if link is not None:
+        link.next = feed.next
+
+
 class MediaWorker:
     """`tell` takes the events. `execute` carries out commands; see `protocol.py` for what each means."""
 
@@ -110,7 +122,7 @@ class MediaWorker:
         sockets = self._range.open(c.udp_port)
         leg = Leg(self, c, sockets)
         leg.slot = min(range(LOOK_AFTER_TICKS), key=lambda i: len(self._slots[i]))
-        leg.taps = self._tapes.taps(c.port_id)
+        leg.tap = self._tapes.tap(c.port_id)
         self._legs[c.port_id] = self._slots[leg.slot][c.port_id] = leg
         self._poller.add(leg.rtp_socket.fileno(), leg.receive_from)
         self._poller.add(leg.rtcp_socket.fileno(), leg.receive_rtcp)
@@ -187,7 +199,7 @@ class MediaWorker:
         """Take back what feeds `leg`, except a relay from `keep`."""
         if leg.fed_by is not None and leg.fed_by[0] is not keep:
             source, feed = leg.fed_by
-            source.feeds = tuple(f for f in source.feeds if f is not feed)
+            _unlink(source, feed)
             leg.fed_by = None
         for source in leg.mixes:
             assert isinstance(source, Leg)
@@ -212,7 +224,7 @@ class MediaWorker:
             if leg.fed_by is None:
                 feed = Feed(leg)
                 leg.fed_by = (relayed, feed)
-                relayed.feeds = (*relayed.feeds, feed)
+                feed.next, relayed.feed = relayed.feed, feed
             self._clock.discard(leg)
             return
         mixed = () if alone or not leg.may_send else sources
@@ -330,7 +342,7 @@ class MediaWorker:
         for port_id in port_ids:
             leg = self._legs.get(port_id)
             if leg is not None:
-                leg.taps = self._tapes.taps(port_id)
+                leg.tap = self._tapes.tap(port_id)
 
     def _recording_closed(self, recording_id: str, path: str, closed: Closed) -> None:
         event = ports.RecordingEnded(time.time(), recording_id, path, round(closed.seconds, 3), closed.size_bytes)
@@ -367,6 +379,7 @@ class MediaWorker:
             leg.quiet_told = True
             leg.expect_restart()
             self._tell(ports.RtpSilent(time.time(), leg.port_id, round(quiet / SAMPLE_RATE, 1)))
+        leg.settle()
         if leg.fed_by is not None and leg.sending and now - leg.sent_at > STALE_SAMPLES and leg not in self._clock:
             self._clock.set(leg, ())
         leg.look_for_source(now)

@@ -149,18 +149,29 @@ def test_jitter_follows_rfc_3550() -> None:
 def test_the_place_of_samples_ignores_hold_ups_follows_drift_and_wraps() -> None:
     rx = Reception()
     start = 2**32 - 5 * 160
-    rx.unusual(1, 0, start, 1_000_000)
-    places = [rx.place((start + n * 160) & 0xFFFFFFFF, 1_000_000 + n * 160 + (n % 3) * 40) for n in range(4)]
-    assert places == [1_000_000 + n * 160 for n in range(4)]
-    assert rx.place((start + 30 * 160) & 0xFFFFFFFF, 1_000_000 + 30 * 160) == 1_000_000 + 30 * 160
-    held = [rx.place((start + n * 160) & 0xFFFFFFFF, 1_000_000 + 40 * 160) for n in range(31, 40)]
+
+    def place(n: int, now: int) -> int:
+        rx.unusual(1, n & 0xFFFF, (start + n * 160) & 0xFFFFFFFF, now)
+        return rx.place
+
+    assert [place(n, 1_000_000 + n * 160 + (n % 3) * 40) for n in range(4)] == [1_000_000 + n * 160 for n in range(4)]
+    assert place(30, 1_000_000 + 30 * 160) == 1_000_000 + 30 * 160, "across the wrap of the timestamps"
+    held = [place(n, 1_000_000 + 40 * 160) for n in range(31, 40)]
     assert held == [1_000_000 + n * 160 for n in range(31, 40)], "a burst after a hold-up lies where it belongs"
     now = 0
     for n in range(40, 20000):
         now = 1_000_000 + int(n * 160 * 1.0005)  # a clock slow by 500 ppm
-        place = rx.place((start + n * 160) & 0xFFFFFFFF, now)
-        assert abs(now - place) <= 320
-    assert rx.place((start + 90000) & 0xFFFFFFFF, now + 10**6) == now + 10**6, "out of all bounds: begin anew"
+        assert abs(now - place(n, now)) <= 320
+    assert place(20001, now + 10**6) == now + 10**6, "out of all bounds: begin anew"
+
+
+@given(st.integers(0, 0xFFFF), st.integers(0, 2**32 - 1))
+def test_the_expected_header_is_that_of_the_next_plain_packet_or_none(sequence: int, timestamp: int) -> None:
+    rx = Reception()
+    rx.unusual(1, sequence, timestamp, 0, plain_word=0x8000)
+    following = rtp.build(rtp.RtpPacket(0, False, (sequence + 1) & 0xFFFF, (timestamp + 160) & 0xFFFFFFFF, 1, b""))
+    assert rx.expected in (-1, int.from_bytes(following[:8], "big"))
+    assert rx.expected >= 0 or sequence == 0xFFFF or timestamp > 2**32 - 161
 
 
 # -------------------------------------------------------------------------------------------------- jitter buffer
