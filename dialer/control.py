@@ -1,8 +1,9 @@
 """What becomes of a dialed call.
 
-`DialedControl` is for calls that the dialer placed on its own: a live answer goes to an agent at once; if none comes free
-within the campaign's patience the caller hears the identification message and the call counts as abandoned (product row
-D3). `ByHandControl` is for calls that an agent placed (click to call, preview): the agent is on the line from the start.
+`DialedControl` is for calls that the dialer placed on its own: a live answer goes to an agent at once; if none comes
+free within the campaign's patience the caller hears the identification message and the call counts as abandoned
+(product row D3). `ByHandControl` is for calls that an agent placed (click to call, preview): the agent is on the line
+from the start.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The feeder: keeps each running campaign's hopper filled with leads that may be dialed now.
 
-Order (product row D9): call-backs that are due, then new leads, then those to try again; inside each by priority. A lead
-whose local time is outside the calling hours is passed over. Leads taken are marked `in_progress` in the same statement that
-chooses them; if Redis then refuses them, the scheduler's reconciler brings them back.
+Order (product row D9): call-backs that are due, then new leads, then those to try again; inside each by priority. A
+lead whose local time is outside the calling hours is passed over. Leads taken are marked `in_progress` in the same
+statement that chooses them; if Redis then refuses them, the scheduler's reconciler brings them back.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from callcenter.clock import utc_now
 from callcenter.compliance.calling_window import is_open, next_opening
 from callcenter.compliance.models import RuleSet
 from callcenter.db.session import platform_session, tenant_session
-from callcenter.events import streams
 from callcenter.tenancy.models import Enterprise
 from crm.models import Callback, Customer, Lead, LeadList
 from dialer import hopper
@@ -106,7 +105,8 @@ class Feeder:
                 if len(leads) < wanted - size and zones:
                     leads += self._pick(session, campaign, lists, zones, status, wanted - size - len(leads), now)
             _add_customers(session, leads)
-            names = {i: n for i, n in session.execute(select(LeadList.id, LeadList.name).where(LeadList.id.in_(lists)))}
+            named = session.execute(select(LeadList.id, LeadList.name).where(LeadList.id.in_(lists)))
+            names = {row.id: row.name for row in named}
         if not leads:
             return 0
         arguments: list[Any] = []

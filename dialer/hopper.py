@@ -31,7 +31,8 @@ end
 return added
 """
 
-# KEYS hopper, leads, flight, blacklist, tries prefix; ARGV n, now, engine. Returns {entry, blacklisted, tries 24 h, oldest of them, tries 30 d} * n.
+# KEYS hopper, leads, flight, blacklist, tries prefix; ARGV n, now, engine.
+# Returns {entry, blacklisted, tries 24 h, oldest of them, tries 30 d} * n.
 POP = """
 local out = {}
 local ids = redis.call('ZRANGE', KEYS[1], 0, ARGV[1] - 1)
@@ -114,5 +115,6 @@ def counts_key(tenant: int, campaign: int) -> str:
 
 
 def entry(raw: bytes | str) -> dict[str, Any]:
-    """A hopper entry: lead_id, campaign_id, phone, alt_phones, name, time_zone, order, status, attempts, customer_id, card."""
+    """A hopper entry: lead_id, campaign_id, phone, alt_phones, name, time_zone, order, status, attempts, customer_id,
+    card."""
     return wire.from_json(raw, dict[str, Any])

@@ -1,4 +1,4 @@
-"""The live document of a campaign: what the console shows. Topic `campaign:{id}`, published each second while it runs."""
+"""The live document of a campaign: what the console shows. Topic `campaign:{id}`, each second while it runs."""
 
 from __future__ import annotations
 

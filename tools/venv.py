@@ -9,8 +9,9 @@ from pathlib import Path
 
 def main(folder: str) -> None:
     """Make it, or end with the one command that is missing."""
-    if sys.version_info < (3, 11):
-        raise SystemExit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12")
+    if sys.version_info < (3, 11):  # noqa: UP036  (this file is run by whatever `python3` is there)
+        found = sys.version.split()[0]
+        raise SystemExit(f"Python 3.11 or newer is needed; this is {found}. Try: make PYTHON=python3.12")
     for command in ([sys.executable, "-m", "venv", folder], [sys.executable, "-m", "virtualenv", "-q", folder]):
         if subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0:
             return

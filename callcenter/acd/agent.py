@@ -1,10 +1,10 @@
 """An agent: who can take a call, who is busy with one, who must be left alone.
 
 Theory: the server owns this state. A call takes an agent from `available` (or, dialed by the agent's own hand, from
-`paused` too) to `on_call`; the end of a call always leads to `wrap_up`, never straight to the next call; only the agent's
-outcome, the wrap-up timer or a supervisor leads out of it. `ringing` is an offer that waits for the agent's hand (a
-preview). Whether the phone works is kept beside the state (`phone`), because an agent with a dead phone is still the
-person he was: he gets no calls until it works again.
+`paused` too) to `on_call`; the end of a call always leads to `wrap_up`, never straight to the next call; only the
+agent's outcome, the wrap-up timer or a supervisor leads out of it. `ringing` is an offer that waits for the agent's
+hand (a preview). Whether the phone works is kept beside the state (`phone`), because an agent with a dead phone is
+still the person he was: he gets no calls until it works again.
 """
 
 from __future__ import annotations

@@ -11,9 +11,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class CallView:
-    """The agent's present (or, in wrap-up, last) call. `state`: preview, dialing, ringing, talking, held, far_hold, ended.
+    """The agent's present (or, in wrap-up, last) call. `state`: preview, dialing, ringing, talking, held, far_hold,
+    ended.
 
-    `card` is what the pop shows at once: name, phone, fields, lead_id, customer_id, list, campaign, script_id, attempts, from the hopper.
+    `card` is what the pop shows at once: name, phone, fields, lead_id, customer_id, list, campaign, script_id,
+    attempts, from the hopper.
     """
 
     call_id: str
@@ -50,8 +52,8 @@ class PhoneView:
 
 @dataclass(frozen=True)
 class AgentView:
-    """`state`: offline, available, ringing, on_call, wrap_up, paused (the table is in `acd.agent`). `wrap_up_until`: then
-    available by itself (None: only by the agent). `seq` rises with every change, across restarts."""
+    """`state`: offline, available, ringing, on_call, wrap_up, paused (the table is in `acd.agent`). `wrap_up_until`:
+    then available by itself (None: only by the agent). `seq` rises with every change, across restarts."""
 
     user_id: int
     name: str

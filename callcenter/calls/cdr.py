@@ -1,7 +1,7 @@
 """Facts → rows: the CDR, the agents' states, the recordings. Only the recorder calls this.
 
-Every fold may be repeated: a fact's row id is the fact's own, and a later fact of a call carries all that an earlier one
-said.
+Every fold may be repeated: a fact's row id is the fact's own, and a later fact of a call carries all that an earlier
+one said.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ def fold(session: Session, envelope: Envelope, fact: object) -> None:
             session.execute(update(Call).where(Call.id == fact.call_id).values(wrap_ended_at=to_utc(fact.at)))
         case f.CallDispositioned():
             session.execute(
-                update(Call)
-                .where(Call.id == fact.call_id)
-                .values(disposition_id=fact.disposition_id, note=fact.note)
+                update(Call).where(Call.id == fact.call_id).values(disposition_id=fact.disposition_id, note=fact.note)
             )
         case f.AgentStateChanged():
             _agent_state(session, envelope.id, fact)

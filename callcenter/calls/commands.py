@@ -60,8 +60,8 @@ class PauseAfter:
 @COMMANDS.add("call.dial")
 @dataclass(frozen=True)
 class Dial:
-    """Click to call. `number` E.164; `lead_id`, `customer_id`, `campaign_id`, `name` tie the call to a record. `card` is what
-    the desk shows. `local_time_zone` is the callee's (for the calling window). Answer: {"call_id"}."""
+    """Click to call. `number` E.164; `lead_id`, `customer_id`, `campaign_id`, `name` tie the call to a record. `card`
+    is what the desk shows. `local_time_zone` is the callee's (for the calling window). Answer: {"call_id"}."""
 
     user_id: int
     number: str

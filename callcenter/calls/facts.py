@@ -42,7 +42,8 @@ class CallConnected:
 @FACTS.add("call.ended")
 @dataclass(frozen=True)
 class CallEnded:
-    """The whole CDR. `outcome`: connected, abandoned, or a `telephony.ports.Cause`. `hung_up_by`: agent, customer, system."""
+    """The whole CDR. `outcome`: connected, abandoned, or a `telephony.ports.Cause`. `hung_up_by`: agent, customer,
+    system."""
 
     call_id: str
     mode: str

@@ -1,7 +1,7 @@
 """The outbox: what a transaction wants to tell the rest of the system, told only if it commits.
 
-An action calls `tell(session, topic, **body)` beside its writes. The relay (backoffice) is woken by NOTIFY, carries the rows out
-in order and deletes them. Delivery is at least once, so every receiver tolerates a repetition.
+An action calls `tell(session, topic, **body)` beside its writes. The relay (backoffice) is woken by NOTIFY, carries the
+rows out in order and deletes them. Delivery is at least once, so every receiver tolerates a repetition.
 
 Topics: `settings` (entity, id: the relay re-reads that entity and gives the engine its new document), `command` (type,
 body: sent to the tenant's engine as it is), `live` (topic, payload: pushed to the tenant's browsers).

@@ -98,8 +98,9 @@ class Postgres:
     def command(self) -> list[str]:
         """The command that runs the server in the foreground."""
         options = {
-            "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "shared_buffers": "128MB",
-            "max_connections": 120, "max_wal_size": "2GB", "log_min_messages": "warning", "timezone": "UTC",
+            "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "",
+            "shared_buffers": "128MB", "max_connections": 120, "max_wal_size": "2GB", "log_min_messages": "warning",
+            "timezone": "UTC",
         }  # fmt: skip
         if not self.durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

@@ -42,8 +42,12 @@ _STEPS = [
     {
         "id": "offer",
         "title": "介绍 · Offer",
-        "text": "我们在{{city}}有专门的服务团队。{{company}}这样的客户，首年可以享受八折，并且免费安装。您更关心价格，还是服务？",
-        "branches": [{"label": "感兴趣 · Interested", "to": "close"}, {"label": "再考虑 · Think it over", "to": "later"}],
+        "text": "我们在{{city}}有专门的服务团队。{{company}}这样的客户，首年可以享受八折，并且免费安装。"
+        "您更关心价格，还是服务？",
+        "branches": [
+            {"label": "感兴趣 · Interested", "to": "close"},
+            {"label": "再考虑 · Think it over", "to": "later"},
+        ],
     },
     {
         "id": "close",
@@ -60,7 +64,10 @@ _STEPS = [
 ]
 _OBJECTIONS = [
     {"title": "太贵了 · Too expensive", "text": "理解。按月算下来不到一杯咖啡，而且首年八折，不满意可以随时取消。"},
-    {"title": "怎么有我的号码 · Where did you get my number", "text": "您之前在我们网站留过联系方式。如果不希望再接到电话，我马上为您登记。"},
+    {
+        "title": "怎么有我的号码 · Where did you get my number",
+        "text": "您之前在我们网站留过联系方式。如果不希望再接到电话，我马上为您登记。",
+    },
 ]  # fmt: skip
 
 

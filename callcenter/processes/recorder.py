@@ -1,8 +1,9 @@
 """The recorder: facts from the stream into tables, each exactly once.
 
 A batch is one transaction per enterprise: the facts themselves (a fact that is there already is skipped) and all that
-follows from them. The stream is acknowledged after the commit, so that a recorder that dies repeats the batch and changes
-nothing twice. A fact that can't be folded is kept aside (`facts:failed`) with its reason and does not hold up the rest.
+follows from them. The stream is acknowledged after the commit, so that a recorder that dies repeats the batch and
+changes nothing twice. A fact that can't be folded is kept aside (`facts:failed`) with its reason and does not hold up
+the rest.
 """
 
 from __future__ import annotations

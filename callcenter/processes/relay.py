@@ -58,7 +58,8 @@ def synchronise_tenant(tenant: int) -> None:
     with tenant_session(tenant) as session:
         named = list(documents.everything(session))
     wanted = {f"{entity}:{id_}" for entity, id_, _ in named}
-    for raw in connection.hkeys(settings_key(tenant)):
+    known: Any = connection.hkeys(settings_key(tenant))
+    for raw in known:
         if raw.decode() not in wanted:
             entity, _, id_ = raw.decode().partition(":")
             named.append((entity, int(id_), None))

@@ -198,7 +198,7 @@ async def _services(runner: Runner, ports: Mapping[str, int]) -> None:
 
 
 def _prepare(demo: bool) -> list[tuple[str, str, str, str]] | None:
-    """Schema, and the demo enterprise if wanted and nothing is there. Returns the demo's sign-ins, None without demo."""
+    """Schema, and the demo enterprise if wanted and nothing is there. Returns the demo's sign-ins or None."""
     from callcenter.db.migrate import upgrade
     from callcenter.processes.demo import load_if_empty, sign_ins
 

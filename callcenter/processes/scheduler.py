@@ -1,7 +1,7 @@
 """The scheduler: what is due, and what somebody who died has left behind.
 
-Its reconcilers act on what they have seen twice, half a minute apart, and only while the recorder has caught up with the
-facts: what is merely under way is left alone.
+Its reconcilers act on what they have seen twice, half a minute apart, and only while the recorder has caught up with
+the facts: what is merely under way is left alone.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 
 from sqlalchemy import select, text, update
 
+from callcenter import wire
 from callcenter.calls.facts import CallEnded
 from callcenter.calls.models import Call
 from callcenter.clock import utc_now, wall_s
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.events import streams
 from callcenter.events.envelope import FACTS
-from callcenter import wire
 from callcenter.processes.engine.journal import calls_key
 from callcenter.recordings import store as recordings
-from callcenter.tenancy.models import Enterprise
 from callcenter.telephony.ports import Cause
+from callcenter.tenancy.models import Enterprise
 from crm.jobs import imports
 from crm.models import Lead, LeadStatus
 from dialer import hopper
@@ -79,7 +79,8 @@ class Scheduler:
     def _calls(self, tenant: int) -> None:
         """A call without an end that no engine holds gets its CDR completed from what the facts say."""
         connection = streams.client()
-        held = {k.decode() for k in connection.hkeys(calls_key(tenant))}
+        saved: Any = connection.hkeys(calls_key(tenant))
+        held = {k.decode() for k in saved}
         with tenant_session(tenant) as session:
             rows = {c.id: c for c in session.scalars(select(Call).where(Call.ended_at.is_(None)))}
         lost = rows.keys() - held

@@ -42,7 +42,7 @@ class Inbox:
         last = f"{int((wall_s() - STALE_S) * 1000)}-0"
         while True:
             try:
-                answer = await self.engine.redis.xread({stream: last}, count=200, block=BLOCK_MS)
+                answer: Any = await self.engine.redis.xread({stream: last}, count=200, block=BLOCK_MS)
             except (RedisError, OSError):
                 await asyncio.sleep(0.2)
                 continue

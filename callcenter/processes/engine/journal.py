@@ -1,8 +1,8 @@
 """What the engine must not forget: facts, saved agents and calls, leads in flight, live documents and answers.
 
-Everything is queued in order and written in transactions by one task, so that a fact and the release of its lead are one
-step. While Redis is away the queue grows and the engine goes on; `durable()` waits until all that was queued before it
-is written, which is how an INVITE never goes out before its call is known.
+Everything is queued in order and written in transactions by one task, so that a fact and the release of its lead are
+one step. While Redis is away the queue grows and the engine goes on; `durable()` waits until all that was queued before
+it is written, which is how an INVITE never goes out before its call is known.
 """
 
 from __future__ import annotations

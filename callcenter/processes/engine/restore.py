@@ -54,7 +54,7 @@ async def claim(engine: Engine, tenant: int) -> bool:
 
 
 async def _settings(engine: Engine, inbox: Inbox, tenant: Tenant) -> None:
-    docs = await engine.redis.hgetall(settings_key(tenant.id))
+    docs: Any = await engine.redis.hgetall(settings_key(tenant.id))
     order = {"enterprise": 0, "trunk": 1, "campaign": 2, "user": 3}
     for name in sorted(docs, key=lambda n: order.get(n.decode().split(":")[0], 9)):
         entity, _, id_ = name.decode().partition(":")
