@@ -15,7 +15,7 @@ from callcenter.db.outbox import settings_changed
 from callcenter.errors import InvalidInput
 from crm.importing.plan import Plan
 from crm.importing.rows import read_rows
-from crm.importing.sniff import FileKind, looks_like_header, propose, sniff
+from crm.importing.sniff import looks_like_header, propose, sniff
 from crm.models import BlacklistEntry
 from crm.phones import Normaliser
 
@@ -75,7 +75,7 @@ def add_file(session: Session, actor: Actor, path: Path, *, country: str, reason
     for batch in read_rows(path, found.kind, plan):
         rows = batch.rows
         if column is None:
-            header = looks_like_header(rows[:11]) or found.kind is FileKind.WORKBOOK and not _phone_in(rows[0], country)
+            header = looks_like_header(rows[:11])
             column = _phone_column(rows, header)
             rows = rows[1:] if header else rows
         texts = [row[column] for row in rows if len(row) > column and row[column].strip()]
@@ -84,10 +84,6 @@ def add_file(session: Session, actor: Actor, path: Path, *, country: str, reason
             added, already, rejected = added + part.added, already + part.already, rejected + part.rejected
             wrong = (*wrong, *part.wrong)[:MAX_WRONG_SHOWN]
     return Added(added, already, rejected, wrong)
-
-
-def _phone_in(row: Sequence[str], country: str) -> bool:
-    return any(Normaliser(country).read(c).fault is None for c in row)
 
 
 def _phone_column(rows: Sequence[Sequence[str]], header: bool) -> int:

@@ -64,8 +64,8 @@ def start(session: Session, actor: Actor, import_id: str, settings: Mapping[str,
 
 
 def cancel(session: Session, actor: Actor, import_id: str) -> bool:
-    """Whether the import was waiting and is cancelled by this; one that runs has to be asked (`jobs.imports.cancel_key`).
-    Raises NotFound, Conflict if it has ended."""
+    """Whether the import was waiting and is cancelled by this; one that runs has to be asked
+    (`jobs.imports.cancel_key`). Raises NotFound, Conflict if it has ended."""
     job = find(session, import_id, lock=True)
     if job.state in _ENDED:
         raise Conflict("This import has ended already.", code="import_ended")

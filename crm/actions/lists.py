@@ -184,7 +184,7 @@ def reset_lead(session: Session, actor: Actor, lead_id: int) -> Lead:
 
 
 def reset_list(session: Session, actor: Actor, list_id: int, statuses: list[str]) -> int:
-    """All leads of the list with one of `statuses` start anew; returns how many. Leads being dialed stay as they are."""
+    """All leads of the list with one of `statuses` start anew; returns how many. Those being dialed stay."""
     row = _find_list(session, list_id)
     wanted = [s for s in statuses if s not in (LeadStatus.IN_PROGRESS, LeadStatus.NEW)]
     statement = update(Lead).where(Lead.list_id == list_id, Lead.status.in_(wanted))

@@ -13,8 +13,9 @@ _SEPARATORS = st.sampled_from(["", " ", "-", ".", "  ", ") ", "("])
 @st.composite
 def written_numbers(draw: st.DrawFn) -> str:
     prefix = draw(st.sampled_from(["", "+86", "86", "0086", "+1", "1", "0", "+", "+44", "00"]))
-    digits = draw(st.one_of(st.text("0123456789", min_size=5, max_size=13), st.from_regex(r"1[3-9]\d{9}", fullmatch=True),
-                            st.from_regex(r"[2-9]\d{2}[2-9]\d{6}", fullmatch=True)))  # fmt: skip
+    mobile, american = r"1[3-9]\d{9}", r"[2-9]\d{2}[2-9]\d{6}"
+    forms = [st.from_regex(form, fullmatch=True) for form in (mobile, american)]
+    digits = draw(st.one_of(st.text("0123456789", min_size=5, max_size=13), *forms))
     at = draw(st.integers(0, len(digits)))
     return prefix + digits[:at] + draw(_SEPARATORS) + digits[at:]
 
