@@ -25,8 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rtpengine_peer import Rtpengine
+from callcenter.telephony.media import recording
 from callcenter.telephony.media.client import MediaClient
-from callcenter.telephony.ports import MediaAddress, RecordingEnded
+from callcenter.telephony.media.g711 import SAMPLE_RATE, SILENCE
+from callcenter.telephony.ports import MediaAddress, MediaEvent, RecordingEnded
 
 WARM_UP_S = 3.0
 GOAL_P99_MS = 10.0
@@ -102,7 +104,7 @@ def drive(
     return results, cpu
 
 
-async def our_round(calls: int, seconds: float, cores: tuple[int, int]) -> Figures:
+def our_round(calls: int, seconds: float, cores: tuple[int, int]) -> Figures:
     """One media worker."""
     with tempfile.TemporaryDirectory() as directory:
         first = free_block(2 * calls + 1)
@@ -118,33 +120,52 @@ async def our_round(calls: int, seconds: float, cores: tuple[int, int]) -> Figur
         worker = subprocess.Popen(
             [sys.executable, "-m", "callcenter.processes.media", "0"], env=environment, preexec_fn=on_core(cores[0])
         )
-        ended: list[RecordingEnded] = []
-        client = MediaClient([Path(directory) / "run" / "media-0.sock"])
         try:
-            await client.start(lambda event: ended.append(event) if isinstance(event, RecordingEnded) else None)
-            far = MediaAddress("127.0.0.1", first)
-            targets = []
-            for n in range(calls):
-                for leg in (f"a{n}", f"b{n}"):
-                    address = await client.create_port(leg)
-                    client.update_port(leg, remote=far, sending=True)
-                    targets.append((address.ip, address.port))
-                client.set_room(f"call{n}", {f"a{n}": (f"b{n}",), f"b{n}": (f"a{n}",)})
-                client.start_recording(f"r{n}", f"{directory}/rec/{n}.wav", f"a{n}", f"b{n}")
-            load, cpu = await asyncio.to_thread(drive, targets, first, seconds, worker.pid, cores[1])
-            for n in range(calls):
-                client.stop_recording(f"r{n}")
-            deadline = time.monotonic() + 30
-            while len(ended) < calls and time.monotonic() < deadline:
-                await asyncio.sleep(0.05)
-            short = sum(1 for e in ended if e.seconds < seconds + WARM_UP_S)
-            if len(ended) < calls or short:
-                print(f"!! {calls - len(ended)} recordings did not end, {short} are too short")
-            return Figures(load, cpu, sum(e.size_bytes for e in ended) / 1e6)
+            return asyncio.run(talk(calls, seconds, cores[1], first, worker.pid, Path(directory)))
         finally:
-            await client.stop()
             worker.terminate()
-            await asyncio.to_thread(worker.wait, 20)
+            worker.wait(20)
+
+
+async def talk(calls: int, seconds: float, core: int, far_port: int, pid: int, directory: Path) -> Figures:
+    """The calls of `our_round`: set up as the engine does it, driven, recordings checked."""
+    ended: list[RecordingEnded] = []
+    all_ended = asyncio.Event()
+
+    def note(event: MediaEvent) -> None:
+        if isinstance(event, RecordingEnded):
+            ended.append(event)
+            if len(ended) == calls:
+                all_ended.set()
+
+    client = MediaClient([directory / "run" / "media-0.sock"])
+    await client.start(note)
+    try:
+        far = MediaAddress("127.0.0.1", far_port)
+        targets = []
+        for n in range(calls):
+            for leg in (f"a{n}", f"b{n}"):
+                address = await client.create_port(leg)
+                client.update_port(leg, remote=far, sending=True)
+                targets.append((address.ip, address.port))
+            client.set_room(f"call{n}", {f"a{n}": (f"b{n}",), f"b{n}": (f"a{n}",)})
+            client.start_recording(f"r{n}", f"{directory}/rec/{n}.wav", f"a{n}", f"b{n}")
+        load, cpu = await asyncio.to_thread(drive, targets, far_port, seconds, pid, core)
+        for n in range(calls):
+            client.stop_recording(f"r{n}")
+        await asyncio.wait_for(all_ended.wait(), 30)
+        audio = min(await asyncio.to_thread(lambda: [audible_seconds(event.path) for event in ended]))
+        if audio < seconds:
+            print(f"!! a recording holds {audio:.1f} s of audio in a channel; {seconds:.1f} s were spoken")
+        return Figures(load, cpu, sum(event.size_bytes for event in ended) / 1e6)
+    finally:
+        await client.stop()
+
+
+def audible_seconds(path: str) -> float:
+    """Seconds that are not silence, in the emptier channel of a recording."""
+    audio = Path(path).read_bytes()[recording.HEADER_BYTES :]
+    return min(len(side) - side.count(SILENCE) for side in (audio[0::2], audio[1::2])) / SAMPLE_RATE
 
 
 def peer_round(calls: int, seconds: float, cores: tuple[int, int]) -> Figures:
@@ -165,18 +186,14 @@ def peer_round(calls: int, seconds: float, cores: tuple[int, int]) -> Figures:
 
 def show(name: str, calls: int, figures: Figures) -> None:
     """One round in plain lines."""
-    load = figures.load
-    print(
-        f"{name}: CPU {figures.cpu:6.1%} of a core = {figures.cpu / calls:.4%} a call; recorded {figures.recorded_mb:.0f} MB"
-    )
-    for what, key in (("lateness", "relayed_ms"), ("floor", "floor_ms"), ("generator behind", "generator_late_ms")):
-        times = load[key]
+    load, cpu = figures.load, figures.cpu
+    print(f"{name}: CPU {cpu:6.1%} of a core = {cpu / calls:.4%} a call; recorded {figures.recorded_mb:.0f} MB")
+    for what, name_of in (("lateness", "relayed_ms"), ("floor", "floor_ms"), ("generator behind", "generator_late_ms")):
+        times = load[name_of]
         if times:
             print(f"    {what:16} p50 {times['p50']:7.2f}   p99 {times['p99']:7.2f}   max {times['max']:7.2f} ms")
-    lost = load["sent"] - load["received"]
-    print(
-        f"    forwarded {load['received']} of {load['sent']} packets ({lost} not); generator {load['generator_cpu']:.0%} of a core"
-    )
+    lost, busy = load["sent"] - load["received"], load["generator_cpu"]
+    print(f"    forwarded {load['received']} of {load['sent']} packets ({lost} not); generator {busy:.0%} of a core")
     if load["generator_late_ms"]["p99"] > 5:
         print("    !! the generator could not keep its pace: something else uses this machine; the lateness is its too")
 
@@ -197,12 +214,11 @@ def main() -> None:
     arguments = parser.parse_args()
     available = sorted(os.sched_getaffinity(0))
     cores = (available[0], available[-1])
-    print(
-        f"{arguments.calls} two-leg calls, {arguments.calls * 100} packets/s, stereo recording; load {os.getloadavg()[0]:.1f}"
-    )
+    rate, busy = arguments.calls * 100, os.getloadavg()[0]
+    print(f"{arguments.calls} two-leg calls, {rate} packets/s, stereo recording; load of the machine {busy:.1f}")
     ours, peers = [], []
     for _ in range(arguments.rounds):
-        ours.append(asyncio.run(our_round(arguments.calls, arguments.seconds, cores)))
+        ours.append(our_round(arguments.calls, arguments.seconds, cores))
         show("media worker", arguments.calls, ours[-1])
         if not arguments.alone:
             peers.append(peer_round(arguments.calls, arguments.seconds, cores))
