@@ -12,7 +12,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Originate(Effect):
-    """Send the INVITE of a placed call. The shell makes it durable first (facts and saved call), then opens the port."""
+    """Send the INVITE of a placed call. The shell first makes it durable (facts, saved call), then opens the port."""
 
     call_id: str
 
@@ -91,10 +91,18 @@ class AgentChanged(Effect):
 
 @dataclass(frozen=True)
 class CallChanged(Effect):
-    """Save the call; with `gone`, forget it and release its trunk channel and its lead."""
+    """Save the call."""
 
     call_id: str
-    gone: bool = False
+
+
+@dataclass(frozen=True)
+class CallGone(Effect):
+    """Forget the call; its trunk channel and its lead are free again."""
+
+    call_id: str
+    trunk_id: int
+    lead_id: int | None
 
 
 @dataclass(frozen=True)

@@ -358,7 +358,7 @@ class Floor:
                 now, outcome, cause.value, status, call.hung_up_by, wait_ms, round(call.hold_s, 3), call.mos,
             ),
         )  # fmt: skip
-        self._do(fx.CallChanged(call.call_id, gone=True))
+        self._do(fx.CallGone(call.call_id, call.trunk_id, call.lead_id))
         self.timers.cancel_all("call", call.call_id)
         if not self._release_agent(call, now):
             self._tell_cause(call)

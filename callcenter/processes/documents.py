@@ -111,7 +111,7 @@ def _trunk(t: TrunkRow | None) -> Document | None:
     names = (
         "name", "enabled", "host", "port", "transport", "outbound_proxy", "username", "password", "from_domain",
         "register", "channels", "calls_per_second", "caller_ids", "prefixes", "strip_plus", "prepend", "priority",
-        "cost", "codec",
+        "cost", "codec", "options_every_s",
     )  # fmt: skip
     return {n: getattr(t, n) for n in names}
 

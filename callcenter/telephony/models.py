@@ -32,5 +32,6 @@ class TrunkRow(Base, Numbered, TenantOwned, Stamped):
     strip_plus: Mapped[bool] = mapped_column(server_default=text("false"))
     prepend: Mapped[str] = mapped_column(Text, server_default="")
     priority: Mapped[int] = mapped_column(server_default="1")
+    options_every_s: Mapped[int] = mapped_column(server_default="30")  # health check; 0: none, for carriers without it
     cost: Mapped[int] = mapped_column(server_default="0")
     codec: Mapped[str] = mapped_column(Text, server_default="pcmu")  # or pcma

@@ -80,7 +80,8 @@ class Sdp:
 @dataclass(frozen=True)
 class Dialog:
     """All that is needed to end a dialog, or cancel it early, by another process after this one died. Plain strings so
-    that it lies in Redis. `state` is "early" (INVITE sent) or "confirmed" (answered). `headers` is the adapter's own."""
+    that it lies in Redis. `state` is "early" (INVITE sent) or "confirmed" (answered). `headers` is the adapter's
+    own."""
 
     leg_id: str
     trunk_id: int
@@ -196,7 +197,13 @@ class SipPort(Protocol):
         """The trunks from now on. Legs on a trunk that is gone go on."""
 
     def originate(
-        self, leg_id: str, trunk_id: int, to_number: str, caller_id: str, local: Sdp, ring_timeout_s: float,
+        self,
+        leg_id: str,
+        trunk_id: int,
+        to_number: str,
+        caller_id: str,
+        local: Sdp,
+        ring_timeout_s: float,
         caller_name: str = "",
     ) -> None:
         """Send an INVITE. Exactly one LegEnded follows sooner or later, whatever happens. On ring time-out the adapter
@@ -329,16 +336,30 @@ class MediaPort(Protocol):
         """Delete every port, room and recording of all workers that this client did not create or take up: what a
         dead engine left. Recordings are closed properly first."""
 
-    async def create_port(self, port_id: str, *, near: str = "", codec: str = "pcmu", dtmf_pt: int | None = 101,
-                          silence_after_s: float = 20.0) -> MediaAddress:
+    async def create_port(
+        self,
+        port_id: str,
+        *,
+        near: str = "",
+        codec: str = "pcmu",
+        dtmf_pt: int | None = 101,
+        silence_after_s: float = 20.0,
+    ) -> MediaAddress:
         """Open a UDP pair for one leg and return its address. `near` is a port id whose worker to use (legs that will
         meet must be on one worker); otherwise the least loaded worker. Raises RuntimeError with no free port."""
 
     async def take_up(self, port_id: str) -> MediaAddress:
         """The address of a port that a dead engine created, kept from now on as our own. KeyError if it is gone."""
 
-    def update_port(self, port_id: str, *, remote: MediaAddress | None = None, codec: str | None = None,
-                    dtmf_pt: int | None = None, sending: bool | None = None) -> None:
+    def update_port(
+        self,
+        port_id: str,
+        *,
+        remote: MediaAddress | None = None,
+        codec: str | None = None,
+        dtmf_pt: int | None = None,
+        sending: bool | None = None,
+    ) -> None:
         """Set where to send and with what. Receiving locks to the first source that sends valid RTP for this port from
         the `remote` address's host (or any host before a remote is known), and follows a new source only after 0.5 s
         of silence from the old one or a new `remote`."""
@@ -364,8 +385,8 @@ class MediaPort(Protocol):
 
     def start_recording(self, recording_id: str, path: str, left_port: str, right_port: str) -> None:
         """Record what `left_port` and `right_port` send, one channel each, aligned to the wall clock, into a stereo
-        µ-law WAV that grows on disk (written at least every 0.5 s). If `path` exists, the recording goes on at its end with silence
-        for the gap since its last write. A channel whose port is deleted records silence."""
+        µ-law WAV that grows on disk (written at least every 0.5 s). If `path` exists, the recording goes on at its end
+        with silence for the gap since its last write. A channel whose port is deleted records silence."""
 
     def pause_recording(self, recording_id: str, paused: bool) -> None:
         """While paused, silence is recorded in both channels (the time line stays)."""
@@ -416,3 +437,10 @@ class EdgePort(Protocol):
 
     def close(self, session_id: str) -> None:
         """End a session. Harmless if unknown."""
+
+    async def take_up(self, session_id: str) -> MediaAddress:
+        """Keep a session that a dead engine opened; its events are told here from now on. Raises KeyError if it is
+        gone, Unavailable if the edge does not answer."""
+
+    async def detach(self) -> None:
+        """Leave without closing the sessions: browsers keep their audio until another client takes them up."""

@@ -185,6 +185,13 @@ class TrunkPool:
         state = self._states.get(trunk_id)
         return state.in_use if state is not None else 0
 
+    def shortage(self) -> TrunkLimit:
+        """Why no trunk has a free channel, whatever the number: none is set up, all are down, or all are full."""
+        enabled = [s for s in self._states.values() if s.trunk.enabled]
+        if not enabled:
+            return TrunkLimit.NONE_CONFIGURED
+        return TrunkLimit.CHANNELS if any(s.up for s in enabled) else TrunkLimit.DOWN
+
     def free_channels(self, now: float) -> int:
         """Free channels of all trunks that are enabled and up."""
         return sum(s.free for s in self._states.values() if s.trunk.enabled and s.up)

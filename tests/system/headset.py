@@ -130,7 +130,11 @@ class Headset:
             document, call = self.document, self.document.get("call") or {}
             state = document.get("state")
             try:
-                if state == "on_call" and call.get("state") == "talking" and time.time() - call["connected_at"] > talk_s:
+                if (
+                    state == "on_call"
+                    and call.get("state") == "talking"
+                    and time.time() - call["connected_at"] > talk_s
+                ):
                     self.visitor.call("POST", "/api/agent/call/hangup", {})
                 elif state == "wrap_up" and call.get("call_id"):
                     body = {"call_id": call["call_id"], "disposition_id": disposition_id, "note": "tested"}

@@ -29,6 +29,7 @@ class TrunkChangesSchema(Schema):
     prepend = fields.String(validate=validate.Length(0, 16))
     priority = fields.Integer(strict=True, validate=validate.Range(0, 1000))
     cost = fields.Integer(strict=True, validate=validate.Range(0, 1_000_000))
+    options_every_s = fields.Integer(strict=True, validate=validate.Range(0, 3600))
     codec = fields.String(validate=_CODECS)
 
 
@@ -67,6 +68,7 @@ class TrunkSchema(Schema):
     prepend = fields.String(required=True)
     priority = fields.Integer(required=True, strict=True)
     cost = fields.Integer(required=True, strict=True)
+    options_every_s = fields.Integer(required=True, strict=True)
     codec = fields.String(required=True, validate=_CODECS)
     health = fields.Nested(TrunkHealthSchema, required=True, allow_none=True)
 

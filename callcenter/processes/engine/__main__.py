@@ -17,18 +17,9 @@ from callcenter.processes.engine.inbox import Inbox
 from callcenter.processes.engine.restore import SETTINGS_TENANTS, claim, restore
 from callcenter.processes.engine.shell import Engine, Tenant
 from callcenter.processes.prompts import installed_prompts
-from callcenter.telephony.edge.client import AiortcEdge
-from callcenter.telephony.edge.rtpengine import RtpengineEdge
+from callcenter.telephony.edge.choose import edge_of
 from callcenter.telephony.media.client import MediaClient
-from callcenter.telephony.ports import EdgePort
 from callcenter.telephony.sip.adapter import SippyPort
-
-
-def _edge(settings: config.Config) -> EdgePort:
-    if settings.edge == "rtpengine":
-        host, _, port = settings.rtpengine_ng.partition(":")
-        return RtpengineEdge(host, int(port))
-    return AiortcEdge(settings.edge_socket)
 
 
 async def main() -> None:
@@ -37,7 +28,7 @@ async def main() -> None:
     connection = aioredis.Redis.from_url(settings.redis_url, retry=Retry(NoBackoff(), 1), socket_connect_timeout=2)
     sip = SippyPort(settings.sip_host, settings.sip_port)
     media = MediaClient(settings)
-    edge = _edge(settings)
+    edge = edge_of(settings)
     engine = Engine(settings, connection, sip, media, edge, installed_prompts(settings.var))
     dialing = Dialing(engine)
     inbox = Inbox(engine, dialing)
@@ -65,6 +56,7 @@ async def main() -> None:
     await engine.journal.drain()
     # Calls and browsers go on: the next engine takes them up.
     await media.stop()
+    await edge.detach()
 
 
 async def _tenants(engine: Engine, inbox: Inbox) -> None:

@@ -21,7 +21,7 @@ from callcenter.errors import AppError, Conflict, Unavailable
 from callcenter.events.envelope import FACTS
 from callcenter.fsm import IllegalEvent
 from callcenter.processes.engine.shell import Engine, Tenant
-from callcenter.telephony.trunks import Choice, Refusal, TrunkLimit, pick_caller_id
+from callcenter.telephony.trunks import TrunkLimit, pick_caller_id
 from dialer import hopper
 from dialer.campaign import CampaignRun, Outside, share
 from dialer.control import BY_HAND, DIALED
@@ -36,10 +36,8 @@ RING_TIMEOUT_BY_HAND_S = 45.0
 
 _TRUNK_LIMITS = {
     TrunkLimit.NONE_CONFIGURED: Limit.NO_TRUNK,
-    TrunkLimit.NO_ROUTE: Limit.NO_TRUNK,
     TrunkLimit.DOWN: Limit.TRUNK_DOWN,
     TrunkLimit.CHANNELS: Limit.TRUNK_CHANNELS,
-    TrunkLimit.CPS: Limit.TRUNK_CPS,
 }
 
 
@@ -130,6 +128,7 @@ class Dialing:
                         self._busy.add(key)
                         self.engine.spawn(self._take(tenant, run, verdict.dials), "dialing")
             if whole:
+                run.outside = self._bounds(tenant, run, now)
                 everyone = list(tenant.floor.team.of_campaign(campaign))
                 document = run.view(everyone, calls, now)
                 self.engine.journal.live(tenant.id, f"campaign:{campaign}", document)
@@ -137,14 +136,7 @@ class Dialing:
     def _bounds(self, tenant: Tenant, run: CampaignRun, now: float) -> Outside:
         outside = self._outside.get((tenant.id, run.settings.id), Outside())
         channels = tenant.trunks.free_channels(now)
-        limit = ""
-        if channels == 0:
-            probe = tenant.trunks.choose(now, "+")
-            if isinstance(probe, Choice):
-                tenant.trunks.release(probe.trunk_id)
-            limit = Limit.TRUNK_CHANNELS.value
-            if isinstance(probe, Refusal) and probe.reason in (TrunkLimit.NONE_CONFIGURED, TrunkLimit.DOWN):
-                limit = _TRUNK_LIMITS[probe.reason].value
+        limit = _TRUNK_LIMITS[tenant.trunks.shortage()].value
         names = [str(d.get("name", "")) for (e, _), d in tenant.documents.items() if e == "trunk"]
         return replace(
             outside,
@@ -263,7 +255,6 @@ class Dialing:
                 engine.journal.placed(
                     tenant.id, call.lead_id, call.call_id, call.number, wire.to_json(entry).decode(), now
                 )
-            tenant.entries[call.call_id] = entry
             tenant.floor.place(call, now)
         except (RuntimeError, IllegalEvent, AppError) as error:
             log.warning("a call was not placed: %s", error)

@@ -218,6 +218,7 @@ def _spec(id_: int, d: dict[str, Any]) -> TrunkSpec:
             "password": d["password"],
             "from_domain": d["from_domain"],
             "register": d["register"],
+            "options_every_s": d["options_every_s"],
             "outbound_proxy": (host, int(port or 5060)) if host else None,
         },
         TrunkSpec,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -14,6 +13,7 @@ from callcenter.acd.views import PhoneView
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call, CallState
 from callcenter.clock import wall_s
+from callcenter.errors import Unavailable
 from callcenter.events import streams
 from callcenter.processes.engine.inbox import Inbox
 from callcenter.processes.engine.journal import agents_key, calls_key
@@ -78,7 +78,7 @@ async def _agents(engine: Engine, tenant: Tenant) -> None:
             try:
                 await engine.media.take_up(fx.agent_port(tenant.id, saved.user_id))
                 await _take_up_browser(engine, tenant, saved.user_id)
-            except (KeyError, OSError):
+            except (KeyError, Unavailable):
                 saved.phone = PhoneView(state="interrupted", since=now)
                 tenant.floor.timers.set(("phone", str(saved.user_id)), now + 20)
         tenant.floor.team.agents[saved.user_id] = saved
@@ -90,9 +90,8 @@ async def _agents(engine: Engine, tenant: Tenant) -> None:
 
 
 async def _take_up_browser(engine: Engine, tenant: Tenant, user_id: int) -> None:
-    take_up = getattr(engine.edge, "take_up", None)
-    if take_up is not None:
-        await asyncio.wait_for(take_up(f"{tenant.id}-{user_id}"), 3)
+    port = fx.agent_port(tenant.id, user_id)
+    engine.media.update_port(port, remote=await engine.edge.take_up(f"{tenant.id}-{user_id}"), sending=True)
 
 
 async def _calls(engine: Engine, tenant: Tenant) -> None:

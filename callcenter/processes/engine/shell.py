@@ -42,7 +42,6 @@ class Tenant:
         self.documents: dict[tuple[str, int], dict[str, Any]] = {}
         self.campaigns: dict[int, CampaignRun] = {}
         self.trunks = TrunkPool([])
-        self.entries: dict[str, dict[str, Any]] = {}  # call id → the hopper entry that it dials
         self.tried: dict[str, list[int]] = {}  # call id → trunks that were tried
 
     @property
@@ -110,19 +109,19 @@ class Engine:
             self.sip.reject(event.leg_id, 404, "Not Found")
             return
         call_id = event.leg_id.split("~")[0]
-        tenant = self.find(call_id)
-        if tenant is None:
+        owner = self.find(call_id)
+        if owner is None:
             return
-        call = tenant.floor.calls[call_id]
-        with logs.bind(tenant=tenant.id, call=call_id):
-            if isinstance(event, p.LegEnded) and self._try_next_trunk(tenant, call, event):
+        call = owner.floor.calls[call_id]
+        with logs.bind(tenant=owner.id, call=call_id):
+            if isinstance(event, p.LegEnded) and self._try_next_trunk(owner, call, event):
                 return
             if isinstance(event, p.LegAnswered | p.LegEarlyMedia | p.LegUpdated):
                 self._far_media(call_id, event.sdp)
             if event.leg_id != call_id:
                 event = dataclasses.replace(event, leg_id=call_id)  # type: ignore[type-var]
-            tenant.floor.sip(event, wall_s())
-            self.apply(tenant)
+            owner.floor.sip(event, wall_s())
+            self.apply(owner)
 
     def _far_media(self, call_id: str, sdp: p.Sdp) -> None:
         try:
@@ -144,7 +143,7 @@ class Engine:
             return False
         tenant.trunks.release(call.trunk_id)
         tried.append(choice.trunk_id)
-        call.trunk_id, call.dialed = choice.trunk_id, choice.number
+        call.trunk_id, call.dialed = choice.trunk_id, choice.dialed
         self.journal.call(tenant.id, call.call_id, call)
         self.spawn(self._originate(tenant, call.call_id, f"{call.call_id}~{len(tried) - 1}"), "originate again")
         return True
@@ -223,8 +222,12 @@ class Engine:
                 self.journal.fact(FACTS.pack(fact, tenant=tenant.id, at=now, call=call_id))
             case fx.AgentChanged(user_id=user_id):
                 self._save_agent(tenant, user_id)
-            case fx.CallChanged(call_id=call_id, gone=gone):
-                self._save_call(tenant, call_id, gone)
+            case fx.CallChanged(call_id=call_id):
+                call = tenant.floor.calls.get(call_id)
+                if call is not None:
+                    self.journal.call(tenant.id, call_id, call)
+            case fx.CallGone():
+                self._call_gone(tenant, effect)
             case fx.ClosePhone(user_id=user_id):
                 self.edge.close(f"{tenant.id}-{user_id}")
                 self.media.delete_port(fx.agent_port(tenant.id, user_id))
@@ -250,19 +253,12 @@ class Engine:
             self.journal.agent(tenant.id, user_id, agent)
             self.journal.live(tenant.id, f"agent:{user_id}", team.view(agent))
 
-    def _save_call(self, tenant: Tenant, call_id: str, gone: bool) -> None:
-        call = tenant.floor.calls.get(call_id)
-        if call is None:
-            return
-        if not gone:
-            self.journal.call(tenant.id, call_id, call)
-            return
-        self.journal.call_gone(tenant.id, call_id)
-        tenant.trunks.release(call.trunk_id)
-        tenant.entries.pop(call_id, None)
-        tenant.tried.pop(call_id, None)
-        if call.lead_id is not None:
-            self.journal.landed(tenant.id, call.lead_id)
+    def _call_gone(self, tenant: Tenant, gone: fx.CallGone) -> None:
+        self.journal.call_gone(tenant.id, gone.call_id)
+        tenant.trunks.release(gone.trunk_id)
+        tenant.tried.pop(gone.call_id, None)
+        if gone.lead_id is not None:
+            self.journal.landed(tenant.id, gone.lead_id)
 
     def return_lead(self, tenant: Tenant, entry: dict[str, Any], reason: str, retry_after_s: float) -> None:
         """An undialed lead goes back to its list."""

@@ -213,6 +213,7 @@ def upgrade() -> None:
     sa.Column('strip_plus', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('prepend', sa.Text(), server_default='', nullable=False),
     sa.Column('priority', sa.Integer(), server_default='1', nullable=False),
+    sa.Column('options_every_s', sa.Integer(), server_default='30', nullable=False),
     sa.Column('cost', sa.Integer(), server_default='0', nullable=False),
     sa.Column('codec', sa.Text(), server_default='pcmu', nullable=False),
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
