@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -120,9 +120,7 @@ def _insert(session: Session, actor: Actor, phones: list[str], reason: str, sour
             set_={"enabled": True},
             where=BlacklistEntry.enabled.is_(False),
         )
-        result = session.execute(statement)
-        assert isinstance(result, CursorResult)
-        changed += result.rowcount
+        changed += len(session.scalars(statement.returning(BlacklistEntry.id)).all())
     return changed
 
 

@@ -7,6 +7,7 @@ system through the outbox. Nothing is told, and nothing changed, unless all of i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,6 +53,8 @@ def create(session: Session, actor: Actor, promise: Promise, *, now: datetime) -
         raise InvalidInput("Say who is to be called.", fields={"lead_id": "Choose a lead or a customer."})
     if promise.customer_id is not None and session.get(Customer, promise.customer_id) is None:
         raise NotFound("There is no such customer.")
+    if promise.lead_id is not None and session.get(Lead, promise.lead_id) is None:
+        raise NotFound("There is no such lead.")
     callback = Callback(
         due_at=promise.due_at,
         lead_id=promise.lead_id,
@@ -70,20 +73,17 @@ def create(session: Session, actor: Actor, promise: Promise, *, now: datetime) -
 
 
 def reschedule(
-    session: Session,
-    actor: Actor,
-    callback_id: int,
-    *,
-    due_at: datetime,
-    user_id: int | None,
-    note: str,
-    now: datetime,
+    session: Session, actor: Actor, callback_id: int, changes: Mapping[str, Any], *, now: datetime
 ) -> Callback:
-    """Move an open call-back to another time, person or note. Raises NotFound, Conflict, Forbidden, InvalidInput."""
+    """Move an open call-back to another `due_at`, `user_id` or `note`; what is not in `changes` stays.
+
+    Raises NotFound, Conflict, Forbidden, InvalidInput.
+    """
     callback = _open(session, actor, callback_id)
-    _check(session, due_at, note, user_id, now)
     before = _values(callback)
-    callback.due_at, callback.user_id, callback.note = due_at, user_id, note
+    after = {**before, **changes}
+    _check(session, changes.get("due_at"), after["note"], after["user_id"], now)
+    callback.due_at, callback.user_id, callback.note = after["due_at"], after["user_id"], after["note"]
     session.flush()
     _set_lead(session, callback)
     record(session, actor, "update", "callback", callback.id, before=before, after=_values(callback))
@@ -120,9 +120,9 @@ def _open(session: Session, actor: Actor, callback_id: int) -> Callback:
     return callback
 
 
-def _check(session: Session, due_at: datetime, note: str, user_id: int | None, now: datetime) -> None:
+def _check(session: Session, due_at: datetime | None, note: str, user_id: int | None, now: datetime) -> None:
     wrong: dict[str, str] = {}
-    if due_at <= now:
+    if due_at is not None and due_at <= now:
         wrong["due_at"] = "Choose a time that is still to come."
     if len(note) > MAX_NOTE:
         wrong["note"] = f"Keep the note under {MAX_NOTE} characters."

@@ -169,14 +169,15 @@ class _Watch:
         spent, done, total = now - self._started, self.document.done_bytes, self.document.total_bytes
         left = spent / done * (total - done) if done and self.document.phase == "reading" else None
         self.document = replace(self.document, rows_per_s=self.document.rows / spent if spent else 0, seconds_left=left)
-        _publish(self._tenant, self.document)
+        announce(self._tenant, self.document)
 
     def end(self) -> None:
         self._ended.set()
         self._thread.join(10)
 
 
-def _publish(tenant_id: int, document: Progress) -> None:
+def announce(tenant_id: int, document: Progress) -> None:
+    """Publish the import's live document. It matters less than the import: no Redis, no document."""
     try:
         streams.publish(tenant_id, topic(document.id), asdict(document))
     except RedisError:
@@ -200,7 +201,7 @@ def run(tenant_id: int, import_id: str) -> None:
             message = "The import failed on the server. Nothing was changed. Try again; the log has the details."
             document = _close(tenant_id, import_id, ImportState.FAILED, {"code": "internal", "message": message})
         if document is not None:
-            _publish(tenant_id, document)
+            announce(tenant_id, document)
             streams.client().delete(_lease_key(import_id), cancel_key(import_id))
 
 

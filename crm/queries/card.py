@@ -23,6 +23,7 @@ from callcenter.log import mask_numbers
 from crm.blacklist import blocked
 from crm.fields import Field
 from crm.models import Callback, Customer, Disposition, FollowUp, Lead, LeadList
+from crm.queries import typed
 from crm.queries.fields import field_defs
 
 UNMASKED = "numbers.unmasked"
@@ -178,9 +179,7 @@ def _leads(session: Session, leads: Iterable[Lead]) -> list[dict[str, Any]]:
 
 
 def _callbacks(person: Person, *, only_open: bool) -> Select[Any]:
-    query: Select[Any] = (
-        select(Callback, User.name).outerjoin(User, User.id == Callback.user_id).order_by(Callback.due_at)
-    )
+    query = typed(select(Callback, User.name).outerjoin(User, User.id == Callback.user_id).order_by(Callback.due_at))
     query = query.where(_whose(Callback.customer_id, Callback.lead_id, person))
     return query.where(Callback.state == "open") if only_open else query
 
@@ -263,7 +262,7 @@ def _calls(session: Session, actor: Actor, ids: list[str]) -> dict[str, dict[str
     query = select(Recording).where(Recording.call_id.in_(ids), Recording.deleted_at.is_(None)).order_by(Recording.id)
     for r in session.scalars(query):
         recordings.setdefault(r.call_id, []).append({"id": r.id, "state": r.state, "seconds": r.seconds})
-    names: dict[Any, str] = dict(session.execute(text("SELECT id, name FROM campaign")).tuples().all())
+    names = {row.id: row.name for row in session.execute(text("SELECT id, name FROM campaign"))}
     found = session.execute(
         select(Call, User.name, Disposition)
         .outerjoin(User, User.id == Call.agent_id)
@@ -290,7 +289,7 @@ def _calls(session: Session, actor: Actor, ids: list[str]) -> dict[str, dict[str
 
 def customers(session: Session, actor: Actor, search: str) -> Select[Any]:
     """The customers that `actor` sees, the last changed first, as rows (customer, owner's name)."""
-    query: Select[Any] = (
+    query = typed(
         select(Customer, User.name).outerjoin(User, User.id == Customer.owner_id).order_by(Customer.updated_at.desc())
     )
     users = visible_user_ids(session, actor)

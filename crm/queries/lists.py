@@ -12,11 +12,12 @@ from callcenter.audit.models import Actor
 from callcenter.auth.access import visible_user_ids
 from callcenter.auth.models import User
 from crm.models import Disposition, Lead, LeadList, LeadStatus
+from crm.queries import typed
 
 _OPEN = (LeadStatus.NEW, LeadStatus.IN_PROGRESS, LeadStatus.RETRY, LeadStatus.CALLBACK)
 
 
-def lists(search: str, *, enabled: bool | None = None) -> Select[tuple[LeadList]]:
+def lists(search: str, *, enabled: bool | None = None) -> Select[LeadList]:
     """The enterprise's lists, the newest first."""
     query = select(LeadList).order_by(LeadList.id.desc())
     if search:
@@ -39,7 +40,7 @@ def rendered(session: Session, rows: Sequence[LeadList]) -> list[dict[str, Any]]
     for list_id, status, count, attempted in session.execute(query):
         by_status[list_id][status] = count
         tried[list_id] += attempted
-    names: dict[Any, str] = dict(session.execute(text("SELECT id, name FROM campaign")).tuples().all())
+    names = {row.id: row.name for row in session.execute(text("SELECT id, name FROM campaign"))}
     out = []
     for row in rows:
         counts = by_status[row.id]
@@ -68,12 +69,12 @@ def rendered(session: Session, rows: Sequence[LeadList]) -> list[dict[str, Any]]
 def leads(session: Session, actor: Actor, args: Mapping[str, Any]) -> Select[Any]:
     """Leads that `actor` sees, as rows (lead, owner's name, disposition). Filters: list_id, status, search (name or
     digits of a phone)."""
-    query: Select[Any] = (
+    query = typed(
         select(Lead, User.name, Disposition, LeadList.name)
         .outerjoin(User, User.id == Lead.owner_id)
         .outerjoin(Disposition, Disposition.id == Lead.last_disposition_id)
         .join(LeadList, LeadList.id == Lead.list_id)
-        .order_by(Lead.id)
+        .order_by(Lead.id),
     )
     if "list_id" in args:
         query = query.where(Lead.list_id == args["list_id"])
