@@ -20,7 +20,7 @@ class IllegalEvent(Exception):
     """`event` is not accepted in `state` by machine `machine`. The state is as it was."""
 
     def __init__(self, machine: str, state: str, event: str) -> None:
-        super().__init__(f"{machine}: event {event!r} is not accepted in state {state!r}")
+        super().__init__(f"{machine}: event '{event}' is not accepted in state '{state}'")
         self.machine, self.state, self.event = machine, state, event
 
 
