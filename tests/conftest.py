@@ -36,7 +36,7 @@ def _end(service: Postgres | Valkey, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A PostgreSQL of this test run with the newest schema; DATABASE_URL points at it."""
-    service = Postgres(tmp_path_factory.mktemp("pg"), free_port(15432), durable=False)
+    service = Postgres(tmp_path_factory.mktemp("pg"), free_port(15432 + os.getpid() % 700), durable=False)
     process = _run(service)
     os.environ["DATABASE_URL"] = service.url
     load_all()
@@ -49,7 +49,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """A Valkey of this test run; REDIS_URL points at it."""
-    service = Valkey(tmp_path_factory.mktemp("vk"), free_port(16379), durable=False)
+    service = Valkey(tmp_path_factory.mktemp("vk"), free_port(16379 + os.getpid() % 700), durable=False)
     process = _run(service)
     os.environ["REDIS_URL"] = service.url
     yield service

@@ -17,6 +17,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_smorest import Api
 from flask_smorest import Blueprint as DocumentedBlueprint
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -134,6 +135,12 @@ def _install_errors(app: Flask) -> None:
     def _csrf_error(error: CSRFError) -> tuple[Response, int]:
         body = {"code": "csrf", "message": "The page is out of date. Load it again.", "fields": {}, "params": {}}
         return jsonify(body), 400
+
+    @app.errorhandler(IntegrityError)
+    def _clash(error: IntegrityError) -> tuple[Response, int]:
+        log.warning("%s %s met a row that another request wrote: %s", request.method, request.path, error.orig)
+        body = {"code": "changed_meanwhile", "message": "Somebody else has changed this just now. Load it again."}
+        return jsonify({**body, "fields": {}, "params": {}}), 409
 
     @app.errorhandler(Exception)
     def _defect(error: Exception) -> tuple[Response, int]:

@@ -25,7 +25,7 @@ from callcenter.embedded.services import free_port
 @contextlib.contextmanager
 def web_process(var: Path, *, workers: int = 1, **env: str) -> Iterator[str]:
     """A running web process; gives its address. DATABASE_URL and REDIS_URL come from the test run."""
-    port = free_port(18080)
+    port = free_port(18080 + os.getpid() % 700)
     settings = {
         "SECRET_KEY": "for tests only",
         "WEB_PORT": str(port),

@@ -110,7 +110,7 @@ def test_the_engine_hears_of_the_first_and_the_last_socket_of_an_agent(address: 
 def test_after_valkey_was_away_followers_get_the_newest_documents(address: str, redis_client: redis.Redis) -> None:
     socket = visitor(address, "acme", "boss").socket()
     socket.subscribe("campaign:3")
-    redis_client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    redis_client.client_kill_filter(_type="normal", skipme=True)
     time.sleep(0.3)
     streams.publish(1, "campaign:3", {"seq": 7})
     assert socket.doc()["doc"] == {"seq": 7}
