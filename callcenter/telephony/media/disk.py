@@ -79,7 +79,7 @@ class WavFile:
         gap_s = min(max(now_s - state.st_mtime, 0.0), MAX_GAP_S)
         return CHANNELS * (int(gap_s * SAMPLE_RATE) + SETTLE_SAMPLES)
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | bytearray) -> None:
         """Write `data` and the sizes. After a failure (disk full) the next write tries again from the same place."""
         if self._fd < 0:
             return
@@ -91,7 +91,7 @@ class WavFile:
                 log.exception("cannot write recording %s", self.path)
             self._failed = True
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, data: bytes | bytearray) -> None:
         view = memoryview(data)
         at = HEADER_BYTES + self._data_bytes
         while view:

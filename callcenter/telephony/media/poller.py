@@ -1,8 +1,8 @@
 """Many UDP sockets in one event loop at little cost: an epoll of our own inside the loop's.
 
-The loop watches one descriptor, the inner epoll, however many sockets there are. After packets were handled it looks
-again only a millisecond later (three under high load): one wake-up serves dozens of packets while the code is in the
-processor's caches, and a lone packet is served at once.
+The loop watches one descriptor, the inner epoll, however many sockets there are. When there is more than a lone
+packet it looks again only a millisecond later (three under high load): one wake-up serves dozens of packets while the
+code is in the processor's caches. A lone packet is served at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ GATHER_S = 0.001
 GATHER_MORE_S = 0.003
 MANY = 24  # packets in one look, from which on the longer pause is worth it: some 300 legs
 MAX_EVENTS = 4096
-EMPTY_LOOKS = 8  # without a packet, before the loop is asked to watch again: that costs as much as a dozen packets
+BUSY = 3  # packets in one look: more will come at once
+PATIENCE = 8  # looks after that, before the loop watches again: asking it costs as much as a dozen packets
 ROUNDS = 4  # looks in one wake-up, so that a flood cannot keep the loop for itself
 
 
@@ -36,7 +37,7 @@ class Poller:
         self._loop = loop
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], object]] = {}
-        self._empty = 0
+        self._patience = 0
         loop.add_reader(self._epoll.fileno(), self._wake)
 
     def add(self, fd: int, handler: Callable[[int], object]) -> None:
@@ -60,7 +61,6 @@ class Poller:
 
     def _wake(self) -> None:
         self._loop.remove_reader(self._epoll.fileno())
-        self._empty = 0
         self._look()
 
     def _look(self) -> None:
@@ -79,8 +79,11 @@ class Poller:
                     log.exception("handling a packet failed")
             if len(ready) < MANY:
                 break
-        self._empty = 0 if found else self._empty + 1
-        if self._empty < EMPTY_LOOKS:
+        if found >= BUSY:
+            self._patience = PATIENCE
+        elif self._patience:
+            self._patience -= 1
+        if self._patience:
             self._loop.call_later(GATHER_S if found < MANY else GATHER_MORE_S, self._look)
         else:
             self._loop.add_reader(self._epoll.fileno(), self._wake)

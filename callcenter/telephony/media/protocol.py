@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from callcenter.telephony import ports
-from callcenter.wire import plain
 
 
 class Hello(msgspec.Struct):
@@ -171,7 +170,7 @@ EVENTS: Mapping[str, type[ports.MediaEvent]] = {
 
 def event_frame(event: ports.MediaEvent) -> dict[str, Any]:
     """`event` as the frame that tells it."""
-    return {"event": type(event).__name__, "data": plain(event)}
+    return {"event": type(event).__name__, "data": event}
 
 
 def command_from(raw: Any) -> AnyCommand:

@@ -15,6 +15,7 @@ SETTLE_SAMPLES = 2000  # 250 ms: how late a packet may be and still be recorded
 CAPACITY_SAMPLES = 16000  # 2 s: a loop held up for longer loses what lies beyond
 CHANNELS = 2
 WAVE_FORMAT_MULAW = 7
+_SILENCE = bytes([SILENCE]) * CAPACITY_SAMPLES
 _HEADER = struct.Struct("<4sI4s4sIHHIIHHH4sII4sI")
 HEADER_BYTES = _HEADER.size
 _BEFORE_RIFF_SIZE = 8
@@ -71,7 +72,7 @@ class Channel:
         self.port_id = port_id
         self.base = base
         self.next: Channel | None = None
-        self.buffer = bytearray([SILENCE]) * CAPACITY_SAMPLES
+        self.buffer = bytearray(_SILENCE)
 
     def put(self, place: int, payload: bytes | bytearray | memoryview) -> None:
         """Lay µ-law samples at `place`. What is on disk already, or too far ahead, is dropped."""
@@ -85,10 +86,10 @@ class Channel:
             payload, at, size = payload[-at:], 0, size + at
         self.buffer[at : at + size] = payload
 
-    def _take(self, count: int) -> bytes:
-        taken = bytes(self.buffer[:count])
+    def _take(self, count: int) -> bytearray:
+        taken = self.buffer[:count]
         del self.buffer[:count]
-        self.buffer.extend(bytes([SILENCE]) * count)
+        self.buffer += _SILENCE[:count]
         self.base += count
         return taken
 
@@ -116,17 +117,17 @@ class Recording:
         """Other ports feed the channels from now on."""
         self.left.port_id, self.right.port_id = left_port, right_port
 
-    def flush(self, now: int) -> bytes:
+    def flush(self, now: int) -> bytearray:
         """What is old enough that nothing more is coming for it."""
         return self._take(now - SETTLE_SAMPLES - self.left.base)
 
-    def finish(self, now: int) -> bytes:
+    def finish(self, now: int) -> bytearray:
         """All up to `now`."""
         return self._take(now - self.left.base)
 
-    def _take(self, count: int) -> bytes:
+    def _take(self, count: int) -> bytearray:
         if count <= 0:
-            return b""
+            return bytearray()
         beyond = max(0, count - CAPACITY_SAMPLES)
         count -= beyond
         both = bytearray(CHANNELS * count)
@@ -136,4 +137,4 @@ class Recording:
             for channel in self.channels:
                 channel.base += beyond
             both.extend(bytes([SILENCE]) * (CHANNELS * beyond))
-        return bytes(both)
+        return both

@@ -11,7 +11,7 @@ from callcenter.telephony.media.disk import Closed, DiskThread, WavFile, open_jo
 from callcenter.telephony.media.recording import Channel, Recording
 
 log = logging.getLogger(__name__)
-FLUSH_TICKS = 20  # each recording is written every 400 ms
+FLUSH_TICKS = 22  # each recording is written every 440 ms
 
 
 class Tapes:
@@ -122,6 +122,6 @@ class Tapes:
                     del self._channels[channel.port_id]
 
 
-def _write(due: list[tuple[WavFile, bytes]]) -> None:
+def _write(due: list[tuple[WavFile, bytearray]]) -> None:
     for file, data in due:
         file.append(data)

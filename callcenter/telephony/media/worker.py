@@ -32,9 +32,9 @@ from callcenter.telephony.media.tape import Tapes
 log = logging.getLogger(__name__)
 TICK_S = FRAME_SAMPLES / SAMPLE_RATE
 MAX_TICKS_BEHIND = 10
-LOOK_AFTER_TICKS = 10  # every port is looked after five times a second
+LOOK_AFTER_TICKS = 15  # every port is looked after each 0.3 s
 STALE_SAMPLES = 1600  # a relayed port that got nothing for 200 ms is filled with silence
-REPORT_ROUNDS = round(REPORT_EVERY_S / (LOOK_AFTER_TICKS * TICK_S))
+REPORT_ROUNDS = int(REPORT_EVERY_S / (LOOK_AFTER_TICKS * TICK_S))
 
 
 class Leg(MediaLeg):
@@ -371,7 +371,7 @@ class MediaWorker:
         self._timer = self._loop.call_at(self._next_tick, self._tick)
 
     def _look_after(self, leg: Leg, now: int) -> None:
-        """Five times a second: lost ends of key presses, silence, stale relays; reports every 5 s."""
+        """Each 0.3 s: lost ends of key presses, silence, stale relays; reports every 5 s."""
         if leg.keys.waiting and (press := leg.keys.overdue(now)) is not None:
             self.key_pressed(leg, press)
         quiet = now - max(leg.heard_at, leg.quiet_since)
