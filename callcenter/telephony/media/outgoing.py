@@ -15,7 +15,7 @@ from typing import Protocol
 from callcenter.telephony.media import dtmf, g711, rtp
 from callcenter.telephony.media.g711 import FRAME_SAMPLES
 from callcenter.telephony.media.prompts import Play
-from callcenter.telephony.media.reception import NEXT, Order, key
+from callcenter.telephony.media.reception import NEXT, Order, Reception, key
 from callcenter.telephony.media.source_lock import Address
 
 TRANSLATE = {rtp.PT_PCMU: g711.ULAW_TO_ALAW, rtp.PT_PCMA: g711.ALAW_TO_ULAW}
@@ -31,15 +31,16 @@ class Feed:
 
     Slowly, by `Outgoing.relay`: `add_sequence` and `add_timestamp` are added to the numbers. Fast, by the source: while
     a header's first eight bytes as a number are below `limit` (0: not now), `add` makes them the outgoing ones and
-    `send` sends them; `key`, `at` and `relayed` tell the listener what went out.
+    `send` sends them. How many went out so the listener sees from how many the source received since `counted`.
     """
 
     __slots__ = (
-        "add", "add_sequence", "add_timestamp", "at", "dest", "first", "key", "limit", "next", "relayed", "send",
+        "add", "add_sequence", "add_timestamp", "counted", "dest", "first", "limit", "next", "send", "source",
         "ssrc",
     )  # fmt: skip
 
-    def __init__(self, dest: Outgoing) -> None:
+    def __init__(self, source: Source, dest: Outgoing) -> None:
+        self.source = source
         self.dest = dest
         self.next: Feed | None = None
         self.add_sequence = 0
@@ -49,9 +50,7 @@ class Feed:
         self.limit = 0
         self.ssrc = 0
         self.send: Callable[[memoryview], object] = dest.out
-        self.key = 0
-        self.at = 0
-        self.relayed = 0
+        self.counted = 0
 
     def arm(self, word: int, sequence: int, timestamp: int, out: int, stamp: int) -> None:
         """From the next plain packet on the source relays by itself, until one of the numbers comes to its end."""
@@ -60,6 +59,14 @@ class Feed:
         self.limit = before + NEXT * min(0xFFFF - out, (0xFFFFFFFF - stamp) // FRAME_SAMPLES) + 1
         self.ssrc = self.dest.ssrc
         self.send = self.dest.out
+        self.counted = self.source.rx.received
+
+
+class Source(Protocol):
+    """What a feed reads of the port that it comes from."""
+
+    rx: Reception
+    heard_at: int
 
 
 class SendingOwner(Protocol):
@@ -113,7 +120,7 @@ class Outgoing:
 
     def send_by(self, out: Callable[[memoryview | bytes], object]) -> None:
         """Send datagrams by `out` from now on."""
-        self._disarm()
+        self.disarm()
         self.out = out
 
     @property
@@ -126,25 +133,29 @@ class Outgoing:
 
     def set_codec(self, codec: str) -> None:
         """What to send from now on, "pcmu" or "pcma". Raises KeyError on another name."""
-        self._disarm()
+        self.disarm()
         self.pt = rtp.PAYLOAD_TYPES[codec]
         self.codec = codec
         self.plain = rtp.VERSION_WORD | self.pt
 
-    def settle(self) -> None:
-        """Take over what a feed sent by itself since it was asked last."""
+    def settle(self, ahead: int = 0) -> None:
+        """Take over what a feed sent by itself since it was asked last. The source has counted `ahead` packets that
+        were not sent so."""
         feed = self.feeder
-        if isinstance(feed, Feed) and feed.relayed:
-            out = feed.key + feed.add
+        if not isinstance(feed, Feed) or not feed.limit:
+            return
+        received = feed.source.rx.received - ahead
+        if received > feed.counted:
+            out = feed.source.rx.expected - (1 + ahead) * NEXT + feed.add
             self.sequence = (out >> 32) & 0xFFFF
             self.timestamp = out & 0xFFFFFFFF
-            self.sent_at = feed.at
-            self.sent += feed.relayed
-            feed.relayed = 0
+            self.sent_at = feed.source.heard_at
+            self.sent += received - feed.counted
+            feed.counted = received
 
-    def _disarm(self) -> None:
+    def disarm(self, ahead: int = 0) -> None:
         """What a feed sends by itself is not right any more: the next packet comes to `relay`."""
-        self.settle()
+        self.settle(ahead)
         if isinstance(self.feeder, Feed):
             self.feeder.limit = 0
 
@@ -155,9 +166,10 @@ class Outgoing:
     def relay(
         self, feed: Feed, order: Order, pt: int, marker: bool, sequence: int, timestamp: int, payload: bytes, now: int
     ) -> None:
-        """Send a source's packet that is not the plain next one, or the first since the source feeds this port."""
-        self.settle()
-        feed.limit = 0
+        """Send a source's packet that is not the plain next one, or the first since the source feeds this port.
+
+        Before the source counts it, it has called `disarm`.
+        """
         if self.feeder is not feed:
             if order is Order.OLD:
                 return
@@ -180,8 +192,6 @@ class Outgoing:
 
     def relay_event(self, feed: Feed, order: Order, packet: rtp.RtpPacket, now: int) -> None:
         """Send a source's telephone event with this port's payload type; without one its number is closed up."""
-        self.settle()
-        feed.limit = 0
         if order is Order.OLD and (self.feeder is not feed or (packet.sequence - feed.first) & 0xFFFF >= 0x8000):
             return
         if self.dtmf_pt is None:
@@ -196,7 +206,7 @@ class Outgoing:
         self._send(self.dtmf_pt, packet.marker, out, stamp, packet.payload)
 
     def _switch_to(self, feed: Feed, sequence: int, timestamp: int, now: int) -> None:
-        self._disarm()
+        self.disarm()
         feed.first = sequence
         feed.add_sequence = self.sequence + 1 - sequence
         feed.add_timestamp = self.timestamp + self._step(now) - timestamp
@@ -210,7 +220,7 @@ class Outgoing:
         """Send 20 ms from the clock. Another `feeder` than before sets the marker."""
         marker = self.feeder is not feeder
         if marker:
-            self._disarm()
+            self.disarm()
         self.timestamp = (self.timestamp + (self._step(now) if marker else FRAME_SAMPLES)) & 0xFFFFFFFF
         self.feeder = feeder
         self.sequence = (self.sequence + 1) & 0xFFFF
@@ -220,7 +230,7 @@ class Outgoing:
 
     def send_events(self, packets: list[dtmf.Outgoing], feeder: object, now: int) -> None:
         """Send 20 ms of a telephone event, or of the gap after one if `packets` is empty."""
-        self._disarm()
+        self.disarm()
         step = self._step(now) if self.feeder is not feeder else FRAME_SAMPLES
         self.timestamp = (self.timestamp + step) & 0xFFFFFFFF
         self.feeder = feeder

@@ -26,9 +26,10 @@ _VIEW = memoryview(_BUFFER)
 _USUAL_BYTES = rtp.HEADER_BYTES + FRAME_SAMPLES
 _PACKET = _VIEW[:_USUAL_BYTES]
 _PAYLOAD = _VIEW[rtp.HEADER_BYTES : _USUAL_BYTES]
-_HEADER = struct.Struct("!QI")  # all but the SSRC as one number: it grows by NEXT from packet to packet
-_unpack = _HEADER.unpack_from
-_pack = _HEADER.pack_into
+# All of the header but the SSRC as one number: it grows by NEXT from packet to packet. Of what the kernel took for the
+# source's, with the very number and timestamp that were expected, the SSRC proves nothing more.
+_unpack = struct.Struct("!Q").unpack_from
+_pack = struct.Struct("!QI").pack_into
 _PCMU_BELOW = (rtp.VERSION_WORD + 1) << 48
 _ROOM = CAPACITY_SAMPLES - FRAME_SAMPLES + 1
 _LOCK_SAMPLES = int(SILENCE_S * SAMPLE_RATE)
@@ -106,14 +107,13 @@ class MediaLeg(Outgoing):
             size = receive(_BUFFER)
         except OSError:
             return
-        first, ssrc = _unpack(_BUFFER)
+        (first,) = _unpack(_BUFFER)
         rx = self.rx
-        if first != rx.expected or ssrc != rx.ssrc or size != _USUAL_BYTES:
+        if first != rx.expected or size != _USUAL_BYTES:
             self._unusual(bytes(_VIEW[:size]), now)
             return
         rx.expected = first + NEXT
-        rx.received += 1
-        rx.place = place = rx.place + FRAME_SAMPLES
+        place = rx.anchor + (first & 0xFFFFFFFF)
         late = now - place
         change = late - rx.late
         if change:
@@ -122,7 +122,8 @@ class MediaLeg(Outgoing):
         else:
             rx.jitter *= 0.9375
         if not -EARLY_SAMPLES <= late <= PUNCTUAL_SAMPLES:
-            place = rx.settle(now)
+            rx.settle()
+            place = rx.anchor + (first & 0xFFFFFFFF)
         elif rx.behind:
             rx.behind = 0
         self.heard_at = now
@@ -141,9 +142,6 @@ class MediaLeg(Outgoing):
         feed = self.feed
         while feed is not None:
             if first < feed.limit:
-                feed.key = first
-                feed.at = now
-                feed.relayed += 1
                 _pack(_BUFFER, 0, first + feed.add, feed.ssrc)
                 send = feed.send
                 try:
@@ -153,6 +151,7 @@ class MediaLeg(Outgoing):
             else:
                 sequence, timestamp = (first >> 32) & 0xFFFF, first & 0xFFFFFFFF
                 pt = first >> 48 & 0x7F
+                feed.dest.disarm(ahead=1)
                 feed.dest.relay(feed, Order.NEXT, pt, False, sequence, timestamp, bytes(_PAYLOAD), now)
             feed = feed.next
 
@@ -203,6 +202,11 @@ class MediaLeg(Outgoing):
         return packet
 
     def _take_packet(self, packet: rtp.RtpPacket, now: int) -> None:
+        feed = self.feed
+        while feed is not None:
+            if feed.limit:
+                feed.dest.disarm()
+            feed = feed.next
         audio = packet.payload_type in TRANSLATE
         plain = audio and len(packet.payload) == FRAME_SAMPLES
         order = self.rx.unusual(

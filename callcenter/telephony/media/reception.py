@@ -40,24 +40,24 @@ class Reception:
     """One received stream. Times are in samples of the process's clock (monotonic seconds × 8000).
 
     `expected` is the first eight bytes, as a number, of the packet that comes next if all goes on plainly, or -1; the
-    fast path adds NEXT to it. `received` counts since creation, over all streams of the port. `anchor` + RTP timestamp
-    = a sample's place on our clock; `place` is that of the newest packet, `late` how much after it the packet came,
-    `behind` how many packets in a row were not punctual.
+    fast path adds NEXT to it, and what was received is told by how far it came. `anchor` + RTP timestamp = a sample's
+    place on our clock, `late` how much after its place the newest packet came, `behind` how many packets in a row were
+    not punctual.
     """
 
     __slots__ = (
-        "_ahead", "_earliest", "_first", "_lost_before", "_since", "anchor", "behind", "duplicates", "expected",
-        "jitter", "late", "place", "received", "ssrc",
+        "_ahead", "_armed", "_earliest", "_first", "_lost_before", "_received", "_since", "anchor", "behind",
+        "duplicates", "expected", "jitter", "late", "ssrc",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.ssrc = -1
         self.expected = -1
-        self.received = 0
+        self._received = 0  # without those that the fast path took since `_armed`
+        self._armed = -1
         self.duplicates = 0
         self.jitter = 0.0
         self.anchor = 0
-        self.place = 0
         self.late = 0
         self.behind = 0
         self._ahead = 0  # highest sequence number, extended, less `received`
@@ -65,6 +65,11 @@ class Reception:
         self._since = 0
         self._lost_before = 0
         self._earliest = 0
+
+    @property
+    def received(self) -> int:
+        """Packets since creation, over all streams of the port."""
+        return self._received + ((self.expected - self._armed) >> 32 if self.expected >= 0 else 0)
 
     @property
     def highest(self) -> int:
@@ -99,6 +104,7 @@ class Reception:
         `audio` is False for telephone events, whose timestamps stand still. `plain_word` is the first word of the
         header that further packets will have if this one was 20 ms of plain audio.
         """
+        self._received = self.received
         self.expected = -1
         if ssrc != self.ssrc:
             order = Order.NEW_STREAM
@@ -108,60 +114,57 @@ class Reception:
                 self.duplicates += 1
                 return Order.DUPLICATE
             if ahead >= 0x10000 - MAX_MISORDER:
-                self.received += 1
+                self._received += 1
                 self._ahead -= 1
                 return Order.OLD
             order = Order.NEXT if ahead < MAX_DROPOUT else Order.NEW_STREAM
         if order is Order.NEW_STREAM:
             self._begin(ssrc, sequence, timestamp, now)
         else:
-            self.received += 1
+            self._received += 1
             self._ahead += ahead - 1
             if audio:
                 self._arrive(timestamp, now)
         if plain_word >= 0 and sequence < 0xFFFF and timestamp <= 0xFFFFFFFF - FRAME_SAMPLES:
-            self.expected = key(plain_word, sequence, timestamp) + NEXT
+            self.expected = self._armed = key(plain_word, sequence, timestamp) + NEXT
         return order
 
     def _begin(self, ssrc: int, sequence: int, timestamp: int, now: int) -> None:
         self._lost_before += self._lost_now()
         self.ssrc = ssrc
         self._since = self.received
-        self.received += 1
+        self._received += 1
         self._first = sequence
         self._ahead = sequence - self.received
         self.anchor = now - timestamp
-        self.place, self.late, self.behind = now, 0, 0
+        self.late = self.behind = 0
 
     def _arrive(self, timestamp: int, now: int) -> None:
-        self.place = self.anchor + timestamp
-        if now - self.place > 1 << 31:  # the timestamps began anew from zero
+        late = now - self.anchor - timestamp
+        if late > 1 << 31:  # the timestamps began anew from zero
             self.anchor += 1 << 32
-            self.place += 1 << 32
-        late = now - self.place
+            late -= 1 << 32
         self.jitter += (min(abs(late - self.late), SAMPLE_RATE) - self.jitter) / 16
         self.late = late
-        self.settle(now)
+        self.settle()
 
-    def settle(self, now: int) -> int:
-        """Where the newest packet's first sample lies on our clock, once `late` was found not punctual.
+    def settle(self) -> None:
+        """To be called when `late` is not punctual.
 
         The earliest packets set the scale: those that were held up on the way are put where they belong. The scale
         is shifted when a packet comes before its time, when one is out of all bounds, and when all of a window were
         late (the far end's clock is slow).
         """
-        late = now - self.place
+        late = self.late
         if -EARLY_SAMPLES <= late <= PUNCTUAL_SAMPLES:
             self.behind = 0
-            return self.place
+            return
         shift = late
         if PUNCTUAL_SAMPLES < late <= LATE_SAMPLES:
             shift = self._earliest = min(late, self._earliest) if self.behind else late
             self.behind += 1
             if self.behind < DRIFT_WINDOW:
-                return self.place
+                return
         self.behind = 0
         self.anchor += shift
-        self.place += shift
         self.late -= shift
-        return self.place

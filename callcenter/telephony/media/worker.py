@@ -199,6 +199,7 @@ class MediaWorker:
         """Take back what feeds `leg`, except a relay from `keep`."""
         if leg.fed_by is not None and leg.fed_by[0] is not keep:
             source, feed = leg.fed_by
+            leg.disarm()  # from here on the source counts packets that are not sent to it
             _unlink(source, feed)
             leg.fed_by = None
         for source in leg.mixes:
@@ -222,7 +223,7 @@ class MediaWorker:
         self._unplan(leg, keep=relayed)
         if relayed is not None:
             if leg.fed_by is None:
-                feed = Feed(leg)
+                feed = Feed(relayed, leg)
                 leg.fed_by = (relayed, feed)
                 feed.next, relayed.feed = relayed.feed, feed
             self._clock.discard(leg)

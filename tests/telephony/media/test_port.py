@@ -39,7 +39,7 @@ class Pair:
         self.b = MediaLeg(self, "b", (udp(), udp()), "pcmu", 101, 20, 0)
         self.a.set_remote(self.far_a.getsockname(), 0)
         self.b.set_remote(self.far_b.getsockname(), 0)
-        self.a.feed = Feed(self.b)
+        self.a.feed = Feed(self.a, self.b)
         self.now = 1000
 
     def relay_took_over(self, port: Outgoing) -> None:
@@ -173,7 +173,7 @@ def test_all_listeners_of_a_source_get_its_packets_in_their_own_codec(pair: Pair
     c = MediaLeg(pair, "c", (udp(), udp()), "pcma", None, 20, 0)
     c.set_remote(far_c.getsockname(), 0)
     assert pair.a.feed is not None
-    pair.a.feed.next = Feed(c)
+    pair.a.feed.next = Feed(pair.a, c)
     mulaw = [p for n in range(6) for p in pair.send(n, n * 160)]
     check_stream(mulaw)
     alaw = []

@@ -152,7 +152,7 @@ def test_the_place_of_samples_ignores_hold_ups_follows_drift_and_wraps() -> None
 
     def place(n: int, now: int) -> int:
         rx.unusual(1, n & 0xFFFF, (start + n * 160) & 0xFFFFFFFF, now)
-        return rx.place
+        return rx.anchor + ((start + n * 160) & 0xFFFFFFFF)
 
     assert [place(n, 1_000_000 + n * 160 + (n % 3) * 40) for n in range(4)] == [1_000_000 + n * 160 for n in range(4)]
     assert place(30, 1_000_000 + 30 * 160) == 1_000_000 + 30 * 160, "across the wrap of the timestamps"
