@@ -18,7 +18,7 @@ from callcenter.tenancy.actions import open_enterprise
 from callcenter.tenancy.models import Department, Enterprise
 from crm.models import FieldDef, Lead, LeadList, Script
 from demo.people import TIME_ZONE, demo_people
-from dialer.models import Campaign, CampaignAgent, Mode
+from dialer.models import Campaign, CampaignAgent, CampaignState, Mode
 
 CODE = "demo"
 PASSWORD = "Try-it-out-1"  # shown at start and on the sign-in page; a demo installation has nothing to hide
@@ -127,7 +127,7 @@ def _fill(session: Session, carrier_port: int) -> None:
     session.flush()
     campaign = Campaign(
         name="秋季续约 Autumn renewal", mode=Mode.PROGRESSIVE.value, script_id=script.id, rule_set_id=hours.id,
-        ring_timeout_s=20, wrap_up_s=30, max_lines=30,
+        state=CampaignState.RUNNING.value, ring_timeout_s=20, wrap_up_s=30, max_lines=30,
     )  # fmt: skip
     session.add(campaign)
     session.flush()
