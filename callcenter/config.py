@@ -26,7 +26,6 @@ class Config:
 
     var: Path
     database_url: str
-    database_app_url: str
     redis_url: str
     secret_key: str
     web_host: str
@@ -75,7 +74,6 @@ def load() -> Config:
     return Config(
         var=var,
         database_url=env("DATABASE_URL", ""),
-        database_app_url=env("DATABASE_APP_URL", env("DATABASE_URL", "")),
         redis_url=env("REDIS_URL", ""),
         secret_key=env("SECRET_KEY", ""),
         web_host=env("WEB_HOST", "127.0.0.1"),
