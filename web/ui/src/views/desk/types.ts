@@ -1,0 +1,66 @@
+/** The live documents of agents, as the server publishes them (callcenter/acd/views.py). Times in epoch seconds. */
+
+export type AgentState = "offline" | "available" | "ringing" | "on_call" | "wrap_up" | "paused";
+export type CallState = "preview" | "dialing" | "ringing" | "talking" | "held" | "far_hold" | "ended";
+
+/** What the pop shows at once, from the hopper. */
+export interface Card {
+  name?: string;
+  phone?: string;
+  fields?: Record<string, unknown>;
+  lead_id?: number | null;
+  customer_id?: number | null;
+  list?: string;
+  campaign?: string;
+  script_id?: number | null;
+  attempts?: number;
+}
+
+export interface CallView {
+  call_id: string;
+  state: CallState;
+  direction: string;
+  mode: string;
+  phone_e164: string;
+  since: number;
+  started_at: number;
+  connected_at: number | null;
+  ended_at: number | null;
+  campaign_id: number | null;
+  campaign_name: string;
+  lead_id: number | null;
+  customer_id: number | null;
+  card: Card;
+  recording: boolean;
+  cause: string;
+  dispositioned: boolean;
+  preview_until: number | null;
+}
+
+export interface PhoneView {
+  state: "off" | "connecting" | "connected" | "interrupted";
+  since: number;
+  loss: number | null;
+  jitter_ms: number | null;
+  round_trip_ms: number | null;
+  mos: number | null;
+}
+
+export interface AgentView {
+  user_id: number;
+  name: string;
+  seq: number;
+  state: AgentState;
+  since: number;
+  reason: string;
+  pause_after: boolean;
+  wrap_up_until: number | null;
+  phone: PhoneView;
+  call: CallView | null;
+  campaigns: number[];
+  next_call_s: number | null;
+}
+
+export const PAUSE_REASONS = ["break", "meal", "meeting", "training", "technical", "other"] as const;
+/** States in which a call takes the line. */
+export const LINE_TAKEN: readonly CallState[] = ["dialing", "ringing", "talking", "held", "far_hold"];
