@@ -3,12 +3,15 @@ ever; every other address that no endpoint takes answers with `index.html`, wher
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from flask import Flask, Response, request, send_from_directory
 from werkzeug.exceptions import NotFound
 
 from callcenter.config import ROOT
 
-DIST = ROOT / "web" / "ui" / "dist"
+DIST = Path(os.environ.get("UI_DIST", ROOT / "web" / "ui" / "dist"))
 # Styles: Element Plus and ECharts set inline ones. Blobs and data: recordings, waveforms and charts made in the page.
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "

@@ -11,7 +11,7 @@ export default tseslint.config(
   },
   {
     rules: {
-      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_", destructuredArrayIgnorePattern: "^_" }],
       // Layout of markup is left to the writer.
       "vue/max-attributes-per-line": "off",
       "vue/singleline-html-element-content-newline": "off",

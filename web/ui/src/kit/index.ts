@@ -4,6 +4,7 @@ export { default as ConfirmTyped } from "./ConfirmTyped.vue";
 export { default as DataTable } from "./DataTable.vue";
 export { default as EmptyState } from "./EmptyState.vue";
 export { default as ErrorState } from "./ErrorState.vue";
+export { default as FilterLine } from "./FilterLine.vue";
 export { default as FormField } from "./FormField.vue";
 export { default as PageHead } from "./PageHead.vue";
 export { default as PhoneNumber } from "./PhoneNumber.vue";
