@@ -1,7 +1,8 @@
 """Who may follow which live topic. Pure.
 
 `agent:{id}` is an agent's document, `agents` all of the enterprise's at once, `campaign:{id}` a campaign's console,
-`import:{id}` an import's progress, `user:{id}` notices for one user. A topic nobody named here is refused.
+`import:{id}` an import's progress, `trunks` the health of all trunks, `user:{id}` notices for one user. A topic that
+nobody named here is refused.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ PERMISSIONS: Final[dict[str, str]] = {
     "agents": "board.read",
     "campaign": "campaigns.read",
     "import": "lists.import",
-    "trunk": "trunks.read",
+    "trunks": "trunks.read",
 }
+WHOLE: Final = frozenset({"agents", "trunks"})  # topics without an id
 OWN: Final = frozenset({"agent", "user"})  # the user's own one is always shown
 MAX_LENGTH: Final = 80
 
@@ -28,4 +30,4 @@ def allowed(topic: str, user_id: int, permissions: Set[str]) -> bool:
     kind, _, name = topic.partition(":")
     if kind in OWN and name == str(user_id):
         return True
-    return PERMISSIONS.get(kind) in permissions and (bool(name) != (kind == "agents"))
+    return PERMISSIONS.get(kind) in permissions and (bool(name) != (kind in WHOLE))
