@@ -22,6 +22,7 @@ from dialer.views import CallRow, CampaignView, Minute
 
 TICK_S = 1.0
 SHIFT_S = 8 * 3600.0  # the horizon over which the pacer spends the cap; the day's own figures bound it anyway
+MOST_CPS = 1000.0  # calls per second are the trunks' limit, kept by `TrunkPool`
 CHART_MINUTES = 30
 CALLS_SHOWN = 50
 AUTOMATIC = frozenset({Mode.PROGRESSIVE, Mode.POWER, Mode.PREDICTIVE})
@@ -106,15 +107,19 @@ class CampaignRun:
         self.events: list[tuple[str, float, float]] = []
         self.placed = self.dialled = self.live = self.abandoned = 0
         self.pacer.start(
-            CampaignInfo(s.abandon_cap, s.patience_s, TICK_S, s.ring_timeout_s, s.max_lines, 1000.0, SHIFT_S, False)
+            CampaignInfo(s.abandon_cap, s.patience_s, TICK_S, s.ring_timeout_s, s.max_lines, MOST_CPS, SHIFT_S, False)
         )
 
     def change(self, settings: Settings, now: float) -> None:
-        """New settings; pacing begins anew only if mode, ratio or cap changed or the campaign was started."""
+        """New settings. A new mode or ratio, other times, or a fresh start begin pacing anew; the cap and the lines are
+        changed under way, so that what was learned of the list is kept."""
         before, self.settings = self.settings, settings
-        keys = ("mode", "ratio", "abandon_cap", "patience_s", "ring_timeout_s", "max_lines")
+        keys = ("mode", "ratio", "patience_s", "ring_timeout_s")
         if any(getattr(before, k) != getattr(settings, k) for k in keys) or (settings.running and not before.running):
             self._start_pacing(now, self.outside.counts.get("today"))
+        elif isinstance(self.pacer, predictive.Pacer):
+            self.pacer.set_abandon_cap(settings.abandon_cap)
+            self.pacer.set_limits(settings.max_lines, MOST_CPS)
 
     def observe(self, kind: str, at: float, value: float) -> None:
         """Something happened on the floor (`effects.Observed`)."""
@@ -173,7 +178,7 @@ class CampaignRun:
         free = sum(a.free for a in agents)
         params: dict[str, object] = {"free": free}
         if wanted <= 0:
-            if free and s.mode == Mode.PREDICTIVE and self._over_cap():
+            if free and self._held_by_cap():
                 return Verdict(0, Limit.ABANDON_CAP, params)
             flying = sum(c.state in (CallState.PLACED, CallState.WAITING) for c in calls)
             return Verdict(0, Limit.ENOUGH_IN_FLIGHT if flying else Limit.NO_FREE_AGENTS, params | {"flying": flying})
@@ -196,10 +201,9 @@ class CampaignRun:
             return 0
         return self.pacer.decide(self._snapshot(agents, calls, now))
 
-    def _over_cap(self) -> bool:
-        live = self.live + self.outside.counts.get("today", {}).get("connected", 0)
-        lost = self.abandoned + self.outside.counts.get("today", {}).get("abandoned", 0)
-        return lost >= self.settings.abandon_cap * max(live, 1) and lost > 0
+    def _held_by_cap(self) -> bool:
+        reason = self.pacer.explain() if isinstance(self.pacer, predictive.Pacer) else None
+        return reason is not None and reason.limit is predictive.Limit.ABANDON_CAP
 
     def _why_hopper_empty(self, outside: Outside) -> Limit:
         feed = outside.feed
