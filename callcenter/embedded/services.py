@@ -29,18 +29,23 @@ class ServiceError(Exception):
 
 
 def free_port(preferred: int, taken: frozenset[int] = frozenset()) -> int:
-    """`preferred` if it is free on loopback, otherwise the next free port above it. Raises ServiceError after 200."""
+    """`preferred` if it is free on loopback, for TCP and UDP (SIP), otherwise the next such port above it. Raises
+    ServiceError after 200."""
     for port in range(preferred, preferred + 200):
-        if port in taken:
-            continue
-        with contextlib.closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if port not in taken and _free(port, socket.SOCK_STREAM) and _free(port, socket.SOCK_DGRAM):
             return port
-    raise ServiceError(f"no free TCP port between {preferred} and {preferred + 200} on 127.0.0.1")
+    raise ServiceError(f"no free port between {preferred} and {preferred + 200} on 127.0.0.1")
+
+
+def _free(port: int, kind: socket.SocketKind) -> bool:
+    with contextlib.closing(socket.socket(type=kind)) as probe:
+        if kind is socket.SOCK_STREAM:  # connections that linger don't matter; for UDP it would let two share a port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _secret(path: Path) -> str:
