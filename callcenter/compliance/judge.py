@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from callcenter.compliance.calling_window import is_open, next_opening
+from callcenter.compliance.calling_window import HORIZON_DAYS, is_open, next_opening
 
 
 class Rule(StrEnum):
@@ -63,10 +63,10 @@ def judge(rules: Rules, callee: Callee, now: float) -> Refused | None:
     at = datetime.fromtimestamp(now, UTC)
     if not is_open(rules.windows, rules.holidays, callee.time_zone, at):
         opening = next_opening(rules.windows, rules.holidays, callee.time_zone, at)
-        local = at.astimezone().isoformat(timespec="minutes") if opening is None else opening.isoformat()
+        then = f"none in {HORIZON_DAYS} days" if opening is None else opening.isoformat(timespec="minutes")
         return Refused(
             Rule.CALLING_WINDOW,
-            f"outside the calling hours in {callee.time_zone}; next: {local}",
+            f"outside the calling hours in {callee.time_zone}; next: {then}",
             (opening or at + timedelta(days=1)).timestamp(),
         )
     if rules.attempts_24h and callee.tries_24h >= rules.attempts_24h:

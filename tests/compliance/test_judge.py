@@ -46,7 +46,9 @@ def test_outside_the_hours_the_refusal_says_when_they_begin() -> None:
 
 def test_hours_that_never_come_are_asked_again_a_day_later() -> None:
     never = Rules(({"days": [], "from": "09:00", "to": "12:00"},))
-    assert refused(never, Callee(HERE)).retry_at == NOON + DAY_S
+    verdict = refused(never, Callee(HERE))
+    assert verdict.retry_at == NOON + DAY_S
+    assert verdict.detail.endswith("next: none in 14 days")
 
 
 @pytest.mark.promise("D5")
