@@ -85,7 +85,9 @@ class Shift(RuleBasedStateMachine):
         except AppError:
             pass  # refused in words; the invariants say that nothing broke
 
-    @rule(agent=st.integers(1, AGENTS), state=st.sampled_from(["connected", "interrupted", "off"]), online=st.booleans())
+    @rule(
+        agent=st.integers(1, AGENTS), state=st.sampled_from(["connected", "interrupted", "off"]), online=st.booleans()
+    )
     def browser(self, agent: int, state: str, online: bool) -> None:
         self.w.team.presence(agent, online, self.w.now)
         self.w.team.phone(agent, state, self.w.now)
