@@ -15,6 +15,8 @@ import sys
 
 import uvloop
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy: no idle threads beside the loop; read when it is imported
+
 from callcenter import config, log
 from callcenter.telephony.media.control import ControlServer
 from callcenter.telephony.media.sockets import PortRange, share

@@ -44,6 +44,7 @@ class ControlServer:
         self._epoch = os.urandom(8).hex()
         self._writer: asyncio.StreamWriter | None = None
         self._ready = False
+        self._outbox: list[ports.MediaEvent] = []
         self._waiting: deque[ports.MediaEvent] = deque(maxlen=MAX_WAITING_EVENTS)
         self._worker: MediaWorker | None = None
         self._server: asyncio.Server | None = None
@@ -63,15 +64,30 @@ class ControlServer:
     def tell(self, event: ports.MediaEvent) -> None:
         """Send `event`, or keep it for the next client (figures are not kept)."""
         if self._writer is not None and self._ready:
-            self._send(protocol.event_frame(event))
+            if not self._outbox:
+                asyncio.get_running_loop().call_soon(self._send_events)
+            self._outbox.append(event)
         elif not isinstance(event, ports.PortStats):
             self._waiting.append(event)
 
+    def _send_events(self) -> None:
+        """All events of one turn of the loop in one go."""
+        events, self._outbox = self._outbox, []
+        if self._writer is not None and self._ready:
+            self._write(b"".join(frame(protocol.event_frame(event)) for event in events))
+        else:
+            self._waiting.extend(event for event in events if not isinstance(event, ports.PortStats))
+
     def _send(self, value: Any) -> None:
+        if self._outbox:
+            self._send_events()  # in the order in which it happened
+        self._write(frame(value))
+
+    def _write(self, data: bytes) -> None:
         writer = self._writer
-        if writer is None:
+        if writer is None or writer.transport.is_closing():
             return
-        writer.write(frame(value))
+        writer.write(data)
         if writer.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             log.error("the client does not read; closing its connection")
             self._drop(writer)

@@ -30,18 +30,25 @@ def now_samples() -> int:
     return int(time.monotonic() * SAMPLE_RATE)
 
 
+def _ignore(now: int) -> None:
+    """For a descriptor that nobody wants to hear of any more."""
+
+
 class Poller:
     """Calls a handler with the time for each readable socket."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._epoll = select.epoll()
-        self._handlers: dict[int, Callable[[int], object]] = {}
+        self._handlers: list[Callable[[int], object]] = []  # by descriptor: a list is quicker than a dictionary here
         self._patience = 0
         loop.add_reader(self._epoll.fileno(), self._wake)
 
     def add(self, fd: int, handler: Callable[[int], object]) -> None:
         """Call `handler(now)` once for each time `fd` is seen readable; it takes one packet."""
+        missing = fd + 1 - len(self._handlers)
+        if missing > 0:
+            self._handlers.extend([_ignore] * missing)
         self._handlers[fd] = handler
         self._epoll.register(fd, select.EPOLLIN)
 
@@ -51,7 +58,7 @@ class Poller:
 
     def remove(self, fd: int) -> None:
         """Forget `fd`; to be called before it is closed."""
-        del self._handlers[fd]
+        self._handlers[fd] = _ignore
         self._epoll.unregister(fd)
 
     def close(self) -> None:

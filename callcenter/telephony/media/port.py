@@ -25,7 +25,7 @@ _BUFFER = bytearray(2048)
 _VIEW = memoryview(_BUFFER)
 _USUAL_BYTES = rtp.HEADER_BYTES + FRAME_SAMPLES
 _PACKET = _VIEW[:_USUAL_BYTES]
-_PAYLOAD = _VIEW[rtp.HEADER_BYTES : _USUAL_BYTES]
+_SOUND = slice(rtp.HEADER_BYTES, _USUAL_BYTES)
 # All of the header but the SSRC as one number: it grows by NEXT from packet to packet. Of what the kernel took for the
 # source's, with the very number and timestamp that were expected, the SSRC proves nothing more.
 _unpack = struct.Struct("!Q").unpack_from
@@ -128,17 +128,14 @@ class MediaLeg(Outgoing):
             rx.behind = 0
         self.heard_at = now
         tap = self.tap
-        if tap is not None or self.mixin is not None:
-            sound = _PAYLOAD if first < _PCMU_BELOW else bytes(_PAYLOAD).translate(g711.ALAW_TO_ULAW)
-            while tap is not None:
-                at = place - tap.base
-                if 0 <= at < _ROOM:
-                    tap.buffer[at : at + FRAME_SAMPLES] = sound
-                else:
-                    tap.put(place, sound)
-                tap = tap.next
-            if self.mixin is not None:
-                self.mixin.put(first & 0xFFFFFFFF, sound)
+        if tap is not None:
+            at = place - tap.base
+            if 0 <= at < _ROOM and tap.next is None and first < _PCMU_BELOW:
+                tap.buffer[at : at + FRAME_SAMPLES] = _BUFFER[_SOUND]
+            else:
+                self._record(place, self._sound(first))
+        if self.mixin is not None:
+            self.mixin.put(first & 0xFFFFFFFF, self._sound(first))
         feed = self.feed
         while feed is not None:
             if first < feed.limit:
@@ -152,8 +149,20 @@ class MediaLeg(Outgoing):
                 sequence, timestamp = (first >> 32) & 0xFFFF, first & 0xFFFFFFFF
                 pt = first >> 48 & 0x7F
                 feed.dest.disarm(ahead=1)
-                feed.dest.relay(feed, Order.NEXT, pt, False, sequence, timestamp, bytes(_PAYLOAD), now)
+                feed.dest.relay(feed, Order.NEXT, pt, False, sequence, timestamp, bytes(_BUFFER[_SOUND]), now)
             feed = feed.next
+
+    @staticmethod
+    def _sound(first: int) -> bytearray:
+        """The usual packet's audio in µ-law."""
+        sound = _BUFFER[_SOUND]
+        return sound if first < _PCMU_BELOW else sound.translate(g711.ALAW_TO_ULAW)
+
+    def _record(self, place: int, sound: bytes | bytearray) -> None:
+        tap = self.tap
+        while tap is not None:
+            tap.put(place, sound)
+            tap = tap.next
 
     # --------------------------------------------------------------------------------------- everything else
 
@@ -240,10 +249,7 @@ class MediaLeg(Outgoing):
         sound = packet.payload
         if packet.payload_type == rtp.PT_PCMA:
             sound = sound.translate(g711.ALAW_TO_ULAW)
-        tap = self.tap
-        while tap is not None:
-            tap.put(self.rx.anchor + packet.timestamp, sound)
-            tap = tap.next
+        self._record(self.rx.anchor + packet.timestamp, sound)
         if self.mixin is not None:
             self.mixin.put(packet.timestamp, sound)
 

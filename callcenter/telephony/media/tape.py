@@ -11,7 +11,7 @@ from callcenter.telephony.media.disk import Closed, DiskThread, WavFile, open_jo
 from callcenter.telephony.media.recording import Channel, Recording
 
 log = logging.getLogger(__name__)
-FLUSH_TICKS = 22  # each recording is written every 440 ms
+FLUSH_TICKS = 24  # each recording is written every 480 ms
 
 
 class Tapes:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 TICK_S = FRAME_SAMPLES / SAMPLE_RATE
 MAX_TICKS_BEHIND = 10
 LOOK_AFTER_TICKS = 15  # every port is looked after each 0.3 s
-STALE_SAMPLES = 1600  # a relayed port that got nothing for 200 ms is filled with silence
+STALE_SAMPLES = 1600  # a port whose source sent nothing for 200 ms is filled with silence
 REPORT_ROUNDS = int(REPORT_EVERY_S / (LOOK_AFTER_TICKS * TICK_S))
 
 
@@ -380,8 +380,7 @@ class MediaWorker:
             leg.quiet_told = True
             leg.expect_restart()
             self._tell(ports.RtpSilent(time.time(), leg.port_id, round(quiet / SAMPLE_RATE, 1)))
-        leg.settle()
-        if leg.fed_by is not None and leg.sending and now - leg.sent_at > STALE_SAMPLES and leg not in self._clock:
+        if leg.fed_by is not None and leg.sending and now - leg.fed_by[0].heard_at > STALE_SAMPLES:
             self._clock.set(leg, ())
         leg.look_for_source(now)
         leg.rounds += 1
