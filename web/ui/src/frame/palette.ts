@@ -6,7 +6,9 @@ export interface Command {
   label: string;
   hint?: string;
   icon?: Component;
-  run: () => unknown;
+  /** Where it leads; features must not import the router, which imports them. */
+  to?: string;
+  run?: () => unknown;
 }
 
 export const paletteOpen = ref(false);
