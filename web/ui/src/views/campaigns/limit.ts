@@ -15,6 +15,7 @@ export function limitSentence(code: string, params: Record<string, unknown>): st
     }),
   );
   if ((code === "outside_hours" || code === "waiting_retry") && typeof params.next !== "number") return t(`limit.${code}_open`);
+  if (code.startsWith("trunk_") && !params.trunk) return t(`limit.${code}_any`);
   if (code === "dialing" && !shown.limit) return t("limit.dialing_free", shown);
   return t(key, shown);
 }
