@@ -5,8 +5,8 @@
 A whole installation with `--calls` recorded calls up and about `--rate` answers a second, while agents hang up and set
 outcomes over the API. Audio: from sending the 200 OK to the kernel's receipt of the first packet with the agent's tone.
 The floor is measured at the same moments: a bare UDP relay with one agent's stream, asked by a datagram
-(`benchmarks.bare_patch`); an agent's next packet is 0 to 20 ms away, so its p50 is near 10 ms. Pop: from the same 200 OK
-to the agent's document, in conversation and with the card, on his Socket.IO connection. The agents' audio comes from a
+(`benchmarks.bare_patch`); an agent's next packet is 0 to 20 ms away, so its p50 is near 10 ms. Pop: from the same 200
+OK to the agent's document, in conversation and with the card, on his Socket.IO connection. The agents' audio is from a
 stand-in for the browser edge; see `benchmarks.stand_in_edge`.
 """
 
@@ -66,7 +66,7 @@ def measure(calls: int, rate: float, seconds: float, folder: Path) -> dict[str, 
     whole = Whole(folder / "var")
     try:
         whole.start()
-        shop = Shop({PREFIX: (sip, 1000.0)}, agents).open()
+        shop = Shop({PREFIX: sip}, agents).open()
         needed = round(rate * (seconds + WARM_UP_S) * 3) + 2 * agents
         numbers = [f"{PREFIX}{i:05d}" for i in range(needed)]
         campaign = shop.campaign("answers", numbers, mode="progressive", ring_timeout_s=20, max_lines=2 * agents)

@@ -4,7 +4,7 @@
 
 Each answered call sends a tone and listens until the first packet that carries the agent's tone and nothing else; its
 time is the kernel's receive time, so this process's own delays do not count. At the same moment as each 200 OK a
-datagram asks `benchmarks.bare_patch` (at PATCH_PORT) for the agent stream that it has, which is the floor. On SIGTERM it
+datagram asks `benchmarks.bare_patch` (at PATCH_PORT) for the agent stream that it has: the floor. On SIGTERM it
 prints one JSON object: number → {at, audio, floor, up}, times in seconds since the epoch, `up` calls at that moment.
 """
 

@@ -86,10 +86,11 @@ class Whole(Installation):
 
 @dataclass
 class Shop:
-    """One enterprise. `trunks`: number prefix → (port on 127.0.0.1, calls per second)."""
+    """One enterprise. `trunks`: number prefix → port on 127.0.0.1; `shares`: number prefix → fraction of all calls."""
 
-    trunks: dict[str, tuple[int, float]]
+    trunks: dict[str, int]
     agents: int
+    shares: dict[str, float] = field(default_factory=dict)
     tenant: int = 0
     users: list[int] = field(default_factory=list)
     rule_set: int = 0
@@ -111,10 +112,10 @@ class Shop:
                 self.users.append(user.id)
             rows = [
                 TrunkRow(
-                    name=prefix, host="127.0.0.1", port=port, prefixes=[prefix], channels=5000, calls_per_second=rate,
+                    name=prefix, host="127.0.0.1", port=port, prefixes=[prefix], channels=5000, calls_per_second=1000,
                     caller_ids=["+862155550100"], options_every_s=0,
                 )
-                for prefix, (port, rate) in self.trunks.items()
+                for prefix, port in self.trunks.items()
             ]  # fmt: skip
             hours = RuleSet(name="always", windows=[], attempts_24h=50)
             session.add_all([hours, *rows])
@@ -142,6 +143,13 @@ class Shop:
             session.execute(insert(Lead), rows)
             settings_changed(session, "campaign", campaign.id)
         return campaign.id
+
+    def limit(self, rate: float) -> None:
+        """Let all trunks together place `rate` calls a second: each its share of `shares`."""
+        with tenant_session(self.tenant) as session:
+            for trunk in session.scalars(select(TrunkRow)):
+                trunk.calls_per_second = rate * self.shares[trunk.name]
+                settings_changed(session, "trunk", trunk.id)
 
 
 def with_stand_in() -> None:
