@@ -44,6 +44,7 @@ class WavFile:
         self.path = Path(path)
         self._fd = -1
         self._data_bytes = 0
+        self._owed = 0  # bytes of silence due before the next audio
         self._failed = False
 
     def open(self, now_s: float) -> None:
@@ -57,10 +58,8 @@ class WavFile:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
             os.pwrite(self._fd, header(0), 0)
             return
-        while gap:
-            step = min(gap, _PAD_STEP_BYTES)
-            self._append(bytes([SILENCE]) * step)
-            gap -= step
+        self._owed = gap
+        self._pay()
 
     def _resume(self, now_s: float) -> int | None:
         """Bytes of silence to append, the file being open; None if it has to begin anew."""
@@ -80,16 +79,25 @@ class WavFile:
         return CHANNELS * (int(gap_s * SAMPLE_RATE) + SETTLE_SAMPLES)
 
     def append(self, data: bytes | bytearray) -> None:
-        """Write `data` and the sizes. After a failure (disk full) the next write tries again from the same place."""
+        """Write `data` and the sizes. What could not be written (disk full) becomes silence once it can again, so
+        that the time line stays."""
         if self._fd < 0:
             return
         try:
+            self._pay()
             self._append(data)
             self._failed = False
         except OSError:
+            self._owed += len(data)
             if not self._failed:
                 log.exception("cannot write recording %s", self.path)
             self._failed = True
+
+    def _pay(self) -> None:
+        while self._owed:
+            step = min(self._owed, _PAD_STEP_BYTES)
+            self._append(bytes([SILENCE]) * step)
+            self._owed -= step
 
     def _append(self, data: bytes | bytearray) -> None:
         view = memoryview(data)

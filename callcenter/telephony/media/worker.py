@@ -166,6 +166,11 @@ class MediaWorker:
         self._end_play(leg, complete=False)
         self._tell(leg.reporter.stats(leg, time.time()))
         leg.send_rtcp(leg.reporter.build(leg, time.time(), now_samples(), bye=True))
+        if leg.malformed or leg.refused:
+            log.warning(
+                "port %s: %d malformed packets, %d of strangers or of other payload types",
+                c.port_id, leg.malformed, leg.refused,
+            )  # fmt: skip
         changed = self._rooms.remove(c.port_id)
         self._close(leg)
         for port_id in changed:

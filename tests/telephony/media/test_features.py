@@ -147,6 +147,34 @@ def test_digits_sent_arrive_as_rfc_4733_and_audio_goes_on_after_them(tmp_path: P
     asyncio.run(run())
 
 
+def test_a_key_press_reaches_listeners_of_a_mix_and_far_ends_without_events_hear_tones(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with bench(tmp_path) as table:
+            customer = await table.far_end("customer", 440)
+            agent = await table.far_end("agent", 1000, near="customer")
+            old = await table.far_end("old", 1700, near="customer", dtmf_pt=None)
+            table.client.set_room("call", {"agent": ("customer", "old"), "customer": ("agent",)})
+            await asyncio.sleep(0.2)
+            customer.talking = False
+            stamp = customer.timestamp
+            for _ in range(3):
+                customer.send(101, dtmf.build(dtmf.Event("8", True, 800)), timestamp=stamp)
+            await table.until(lambda: sum(p.payload_type == 101 for p in agent.since(0)) == 7)
+            receiver = dtmf.Receiver()
+            events = [p for p in agent.since(0) if p.payload_type == 101]
+            told = [
+                k.digit for p in events if (e := dtmf.parse(p.payload)) for k in receiver.receive(p.timestamp, e, 0)
+            ]
+            assert told == ["8"]
+            table.client.send_dtmf("old", "5")
+            start = time.monotonic()
+            await asyncio.sleep(0.4)
+            assert old.hears(770, start) > 2000 and old.hears(1336, start) > 2000
+            assert not table.told(PlayEnded)
+
+    asyncio.run(run())
+
+
 def test_an_a_law_leg_is_transcoded_for_its_partner_and_the_recording(tmp_path: Path) -> None:
     async def run() -> None:
         async with bench(tmp_path) as table:

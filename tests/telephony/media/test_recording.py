@@ -110,3 +110,22 @@ def test_sox_reads_a_recording(tmp_path: Path) -> None:
     assert "Channels       : 2" in told and "Sample Rate    : 8000" in told and "u-law" in told
     assert "00:00:01.00 = 8000 samples" in told
     file.close()
+
+
+def test_a_full_disk_leaves_silence_and_the_time_line_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "r.wav"
+    file = WavFile(str(path))
+    file.open(time.time())
+    file.append(b"\x01\x02" * 10)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "pwrite", full)
+        file.append(b"\x03\x04" * 10)
+        file.append(b"\x05\x06" * 10)
+    file.append(b"\x07\x08" * 10)
+    file.close()
+    audio = path.read_bytes()[rec.HEADER_BYTES :]
+    assert audio == b"\x01\x02" * 10 + b"\xff\xff" * 20 + b"\x07\x08" * 10
