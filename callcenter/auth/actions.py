@@ -55,7 +55,7 @@ def add_user(actor: Actor, details: UserDetails, *, password: str, password_hash
         session.add(user)
         session.flush()
         session.add_all(UserRole(user_id=user.id, role_id=r.id) for r in roles)
-        record(session, actor, "create", "user", user.id, name=user.name, after=_seen(user, roles))
+        record(session, actor, "create", "user", user.id, name=user.name, after=_seen(session, user, roles))
         settings_changed(session, "user", user.id)
         return user.id
 
@@ -69,7 +69,7 @@ def change_user(actor: Actor, user_id: int, **changes: Any) -> None:
         user = find_user(session, actor, user_id)
         check_user(session, actor, user, Access.WRITE)
         old_roles = list(user.roles)
-        before = _seen(user, old_roles)
+        before = _seen(session, user, old_roles)
         details = UserDetails(
             **{
                 **{f: getattr(user, f) for f in UserDetails.__dataclass_fields__ if f != "role_ids"},
@@ -91,7 +91,7 @@ def change_user(actor: Actor, user_id: int, **changes: Any) -> None:
         _fill(session, user, details)
         if was_enabled and not user.enabled:
             user.session_epoch += 1
-        after = _seen(user, new_roles)
+        after = _seen(session, user, new_roles)
         if before != after:
             record(session, actor, "update", "user", user.id, name=user.name, before=before, after=after)
             settings_changed(session, "user", user.id)
@@ -106,7 +106,7 @@ def delete_user(actor: Actor, user_id: int) -> None:
         if user.id == actor.user_id:
             raise Conflict("You can't delete yourself.", code="not_yourself")
         check_user(session, actor, user, Access.FULL)
-        record(session, actor, "delete", "user", user.id, name=user.name, before=_seen(user, list(user.roles)))
+        record(session, actor, "delete", "user", user.id, name=user.name, before=_seen(session, user, list(user.roles)))
         settings_changed(session, "user", user.id)
         session.delete(user)
 
@@ -189,7 +189,12 @@ def _roles(session: Session, ids: Sequence[int]) -> list[Role]:
     return roles
 
 
-def _seen(user: User, roles: Sequence[Role]) -> dict[str, Any]:
-    """What the audit log keeps of a user."""
-    fields = ("username", "name", "department_id", "service_number", "texts_need_approval", "enabled", "locale")
-    return {**{f: getattr(user, f) for f in fields}, "roles": sorted(r.name for r in roles)}
+def _seen(session: Session, user: User, roles: Sequence[Role]) -> dict[str, Any]:
+    """What the audit log keeps of a user: names, since ids say nothing once the row is gone."""
+    fields = ("username", "name", "service_number", "texts_need_approval", "enabled", "locale")
+    department = session.get(Department, user.department_id) if user.department_id is not None else None
+    return {
+        **{f: getattr(user, f) for f in fields},
+        "department": department.name if department is not None else None,
+        "roles": sorted(r.name for r in roles),
+    }

@@ -28,7 +28,15 @@ def add_department(actor: Actor, *, name: str, parent_id: int | None = None, man
         _fill(session, department, name, parent_id, manager_id)
         session.add(department)
         session.flush()
-        record(session, actor, "create", "department", department.id, name=department.name, after=_seen(department))
+        record(
+            session,
+            actor,
+            "create",
+            "department",
+            department.id,
+            name=department.name,
+            after=_seen(session, department),
+        )
         return department.id
 
 
@@ -36,7 +44,7 @@ def change_department(actor: Actor, department_id: int, **changes: Any) -> None:
     """Change those of name, parent_id and manager_id that are given. A department can't be moved below itself."""
     with tenant_session(actor.tenant_id) as session:
         department = _find(session, department_id)
-        before = _seen(department)
+        before = _seen(session, department)
         given: dict[str, Any] = {
             "name": department.name,
             "parent_id": department.parent_id,
@@ -44,7 +52,7 @@ def change_department(actor: Actor, department_id: int, **changes: Any) -> None:
         }
         given |= changes
         _fill(session, department, given["name"], given["parent_id"], given["manager_id"])
-        after = _seen(department)
+        after = _seen(session, department)
         if before != after:
             record(
                 session, actor, "update", "department", department.id, name=department.name, before=before, after=after
@@ -73,7 +81,15 @@ def delete_department(actor: Actor, department_id: int) -> None:
                 code="department_has_members",
                 params={"count": members},
             )
-        record(session, actor, "delete", "department", department.id, name=department.name, before=_seen(department))
+        record(
+            session,
+            actor,
+            "delete",
+            "department",
+            department.id,
+            name=department.name,
+            before=_seen(session, department),
+        )
         session.delete(department)
 
 
@@ -116,5 +132,12 @@ def _find(session: Session, department_id: int) -> Department:
     return department
 
 
-def _seen(department: Department) -> dict[str, Any]:
-    return {"name": department.name, "parent_id": department.parent_id, "manager_id": department.manager_id}
+def _seen(session: Session, department: Department) -> dict[str, Any]:
+    """What the audit log keeps: names, since ids say nothing once the row is gone."""
+    parent = session.get(Department, department.parent_id) if department.parent_id is not None else None
+    manager = session.get(User, department.manager_id) if department.manager_id is not None else None
+    return {
+        "name": department.name,
+        "parent": parent.name if parent is not None else None,
+        "manager": manager.name if manager is not None else None,
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,16 +19,20 @@ from tests.web.serving import Refused, Visitor, web_process
 from web.sockets.topics import allowed
 
 
+@pytest.fixture(scope="module")
+def running(postgres: object, valkey: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One web process for these tests; what it holds of a test ends with the test's sockets."""
+    with web_process(tmp_path_factory.mktemp("web")) as address:
+        yield address
+
+
 @pytest.fixture
-def address(
-    database: object, redis_client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
+def address(running: str, database: object, redis_client: object, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(streams, "_client", None)
     with platform_session() as session:
         for code in ("acme", "rival"):
             open_enterprise(session, code, code, "CN", "Asia/Shanghai", "boss", PASSWORD)
-    with web_process(tmp_path) as running:
-        yield running
+    return running
 
 
 def visitor(address: str, enterprise: str, username: str) -> Visitor:

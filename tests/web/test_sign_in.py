@@ -149,3 +149,59 @@ def test_many_refused_sign_ins_from_one_address_are_slowed_down(browser: New, en
     body = {"enterprise": "acme"}
     codes = {b.post("/api/auth/sign-in", body).status_code for _ in range(61)}
     assert codes == {422, 429}
+
+
+def test_only_a_demo_installation_names_its_users(
+    browser: New, enterprise: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEMO", "0")
+    nothing = {"enterprise": None, "password": None, "users": []}
+    assert browser().get("/api/auth/hints").get_json() == nothing
+    monkeypatch.setenv("DEMO", "1")
+    assert browser().get("/api/auth/hints").get_json() == nothing, "this enterprise is no demo"
+    with tenant_session(enterprise) as s:
+        acme = s.query(Enterprise).one()
+        acme.is_demo, acme.settings = True, {"demo_password": "try it out"}
+    hints = browser().get("/api/auth/hints").get_json()
+    assert hints["enterprise"] == "acme" and hints["password"] == "try it out"
+    assert hints["users"] == [{"username": "boss", "name": "boss"}]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/nothing", 404, "not_found"),
+        ("DELETE", "/api/auth/me", 405, "method_not_allowed"),
+        ("GET", "/api/users/99999", 404, "not_found"),
+        ("GET", "/api/users?page=0", 422, "invalid_input"),
+    ],
+)
+def test_errors_have_one_shape(owner: Browser, method: str, path: str, status: int, code: str) -> None:
+    answer = owner.call(method, path)
+    assert answer.status_code == status
+    assert answer.get_json().keys() == {"code", "message", "fields", "params"}
+    assert answer.get_json()["code"] == code
+    assert answer.headers["X-Request-Id"]
+
+
+def test_a_defect_answers_with_the_number_under_which_the_log_has_it(
+    owner: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.api.home.utc_now", None)
+    answer = owner.get("/api/home", headers={"X-Request-Id": "req-12345678"})
+    assert answer.status_code == 500
+    assert answer.get_json()["params"] == {"request": "req-12345678"}
+    assert "NoneType" not in answer.get_data(as_text=True)
+
+
+def test_a_body_of_5_mb_is_refused(owner: Browser) -> None:
+    answer = owner.patch("/api/auth/me", {"name": "x" * 5_000_000})
+    assert answer.status_code == 413
+    assert answer.get_json()["code"] == "too_large"
+
+
+def test_pages_may_use_the_microphone_but_nobody_may_frame_them(browser: New, enterprise: int) -> None:
+    headers = browser().get("/healthz").headers
+    assert headers["Permissions-Policy"].startswith("microphone=(self)")
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"

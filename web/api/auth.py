@@ -57,16 +57,18 @@ def csrf_token() -> dict[str, str]:
 @blueprint.response(200, SignInHintsSchema)
 def hints() -> dict[str, Any]:
     """Users to try on a demo installation; nothing on any other."""
+    nothing: dict[str, Any] = {"enterprise": None, "password": None, "users": []}
     if not config.load().demo:
-        return {"enterprise": None, "users": []}
+        return nothing
     with platform_session() as db:
         enterprise = db.scalar(select(Enterprise).where(Enterprise.is_demo).order_by(Enterprise.id).limit(1))
         if enterprise is None:
-            return {"enterprise": None, "users": []}
+            return nothing
         users = db.scalars(
             select(User).where(User.tenant_id == enterprise.id, User.enabled).order_by(User.id).limit(10)
         ).all()
-    return {"enterprise": enterprise.code, "users": users}
+    password = enterprise.settings.get("demo_password")  # set by whoever loads the demo; made to be known
+    return {"enterprise": enterprise.code, "password": password, "users": users}
 
 
 @blueprint.post("/sign-in")

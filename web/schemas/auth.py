@@ -61,4 +61,5 @@ class SignInHintsSchema(Schema):
     """What the sign-in page of a demo installation offers; empty elsewhere."""
 
     enterprise = fields.String(required=True, allow_none=True)
+    password = fields.String(required=True, allow_none=True, metadata={"description": "Of all users of the demo"})
     users = fields.List(fields.Nested(DemoUserSchema), required=True)

@@ -29,6 +29,12 @@ export const useSession = defineStore("session", () => {
     take(answer);
   }
 
+  /** Show another language and remember it for this user. */
+  async function choose(locale: Locale): Promise<void> {
+    setLocale(locale);
+    take(await api.patch("/api/auth/me", { body: { locale } }));
+  }
+
   function forget(): void {
     me.value = null;
     disconnectLive();
@@ -45,5 +51,5 @@ export const useSession = defineStore("session", () => {
     return permission === undefined || permissions.value.has(permission);
   }
 
-  return { me, permissions, take, ensure, signIn, signOut, forget, can };
+  return { me, permissions, take, choose, ensure, signIn, signOut, forget, can };
 });
