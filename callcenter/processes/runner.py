@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
+import fcntl
 import json
 import os
 import secrets
@@ -20,6 +21,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from callcenter import config
 from callcenter.embedded.services import Postgres, ServiceError, Valkey, free_port
@@ -125,6 +127,17 @@ def find_ports(var: Path, wanted: Mapping[str, int]) -> dict[str, int]:
     return ports
 
 
+def hold(var: Path) -> IO[str]:
+    """The claim on `var`, kept as long as the file is open. Ends with a plain sentence if another runner has it."""
+    file = (var / "lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise SystemExit(f"a call centre runs in {var} already; stop it first, or set CALLCENTER_VAR") from None
+    return file
+
+
 def secret_key(var: Path) -> str:
     """The key that signs sessions; made once."""
     path = var / "secret_key"
@@ -157,6 +170,7 @@ async def run(*, demo: bool) -> None:
     base = config.load()
     var = base.var
     var.mkdir(parents=True, exist_ok=True)
+    claim = hold(var)
     ports = find_ports(
         var, {"WEB_PORT": 8080, "SIP_PORT": 5060, "POSTGRES_PORT": 5433, "VALKEY_PORT": 6380, "DEMO_CARRIER_PORT": 5090}
     )
@@ -181,6 +195,7 @@ async def run(*, demo: bool) -> None:
     finally:
         print("stopping", file=sys.stderr, flush=True)
         await runner.stop()
+        claim.close()
 
 
 async def _services(runner: Runner, ports: Mapping[str, int]) -> None:
