@@ -2,13 +2,12 @@ import { PhoneForwarded, UsersRound } from "lucide-vue-next";
 import { defineFeature } from "@/frame/feature";
 import { addFinder } from "@/frame/palette";
 import { api } from "@/api/client";
-import { router } from "@/frame/router";
 
 addFinder(
   "customers",
   async (text, signal) => {
     const found = await api.get("/api/customers", { query: { search: text, per_page: 5 }, signal });
-    return found.items.map((c) => ({ id: `customer-${c.id}`, label: c.name || (c.phones[0] ?? ""), hint: c.company, icon: UsersRound, run: () => router.push(`/customers/${c.id}`) }));
+    return found.items.map((c) => ({ id: `customer-${c.id}`, label: c.name || (c.phones[0] ?? ""), hint: c.company, icon: UsersRound, to: `/customers/${c.id}` }));
   },
   "customers.read",
 );

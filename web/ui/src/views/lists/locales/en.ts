@@ -28,11 +28,11 @@ export default {
     none: "No lists yet",
     none_text: "A list holds the people a campaign calls. Create one and import a file into it.",
     delete_title: "Delete this list?",
-    delete_text: "Its {n} leads go with it. Calls, recordings and customers stay. This can't be undone.",
+    delete_text: "All its leads ({n}) go with it. Calls, recordings and customers stay. This can't be undone.",
     reset: "Start leads anew",
     reset_title: "Start leads anew",
     reset_text: "Leads with these statuses become new again, with no tries. They are dialed again.",
-    was_reset: "{n} leads start anew",
+    was_reset: "1 lead starts anew | {n} leads start anew",
   },
   leads: {
     title: "Leads",
