@@ -22,6 +22,7 @@ MANY = 24  # packets in one look, from which on the longer pause is worth it: so
 MAX_EVENTS = 4096
 BUSY = 3  # packets in one look: more will come at once
 PATIENCE = 8  # looks after that, before the loop watches again: asking it costs as much as a dozen packets
+AGAIN = 64  # packets in one look: others came meanwhile, look again at once
 ROUNDS = 4  # looks in one wake-up, so that a flood cannot keep the loop for itself
 
 
@@ -84,7 +85,7 @@ class Poller:
                     handlers[fd](now)
                 except Exception:
                     log.exception("handling a packet failed")
-            if len(ready) < MANY:
+            if len(ready) < AGAIN:
                 break
         if found >= BUSY:
             self._patience = PATIENCE

@@ -31,6 +31,7 @@ _SOUND = slice(rtp.HEADER_BYTES, _USUAL_BYTES)
 _unpack = struct.Struct("!Q").unpack_from
 _pack = struct.Struct("!QI").pack_into
 _PCMU_BELOW = (rtp.VERSION_WORD + 1) << 48
+_EARLIEST = -EARLY_SAMPLES
 _ROOM = CAPACITY_SAMPLES - FRAME_SAMPLES + 1
 _LOCK_SAMPLES = int(SILENCE_S * SAMPLE_RATE)
 
@@ -121,7 +122,7 @@ class MediaLeg(Outgoing):
             rx.jitter += ((change if change > 0 else -change) - rx.jitter) * 0.0625
         else:
             rx.jitter *= 0.9375
-        if not -EARLY_SAMPLES <= late <= PUNCTUAL_SAMPLES:
+        if not _EARLIEST <= late <= PUNCTUAL_SAMPLES:
             rx.settle()
             place = rx.anchor + (first & 0xFFFFFFFF)
         elif rx.behind:
