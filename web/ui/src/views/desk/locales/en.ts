@@ -11,7 +11,7 @@ export default {
   },
   bar: {
     title: "Phone",
-    change_state: "Change my state",
+    change_state: "Change state",
     pause_after: "Pause after call",
     unknown: "Unknown caller",
     recording: "This call is recorded",

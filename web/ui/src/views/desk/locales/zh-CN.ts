@@ -11,7 +11,7 @@ export default {
   },
   bar: {
     title: "电话",
-    change_state: "切换我的状态",
+    change_state: "切换状态",
     pause_after: "本通后示忙",
     unknown: "未知号码",
     recording: "本次通话正在录音",
