@@ -1,12 +1,14 @@
 """Facts → rows: the CDR, the agents' states, the recordings. Only the recorder calls this.
 
 Every fold may be repeated: a fact's row id is the fact's own, and a later fact of a call carries all that an earlier
-one said.
+one said. Calls come by the hundred a second, so their begin, connection and end are folded many at a time.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,19 +18,37 @@ from callcenter.clock import to_utc
 from callcenter.events.envelope import Envelope
 
 
+def fold_calls(
+    session: Session,
+    started: Sequence[f.CallStarted],
+    connected: Sequence[f.CallConnected],
+    ended: Sequence[f.CallEnded],
+) -> None:
+    """Begin, connection and end of many calls, each kind in one statement."""
+    tenant = session.info["tenant_id"]
+    if started:
+        session.execute(insert(Call).on_conflict_do_nothing(), [_begin(tenant, fact) for fact in started])
+    if connected:
+        session.connection().execute(
+            update(Call.__table__)  # type: ignore[arg-type]
+            .where(Call.id == bindparam("fact_call"))
+            .values(agent_id=bindparam("agent"), connected_at=bindparam("at"), wait_ms=bindparam("wait")),
+            [
+                {"fact_call": c.call_id, "agent": c.agent_id, "at": to_utc(c.connected_at), "wait": c.wait_ms}
+                for c in connected
+            ],
+        )
+    if ended:
+        # One statement can't change a row twice: of the ends of one call (there is but one) the last counts.
+        rows = list({fact.call_id: {**_begin(tenant, fact), **_end(fact)} for fact in ended}.values())
+        statement = insert(Call)
+        changes = {name: statement.excluded[name] for name in _end(ended[0])}
+        session.execute(statement.on_conflict_do_update(index_elements=[Call.id], set_=changes), rows)
+
+
 def fold(session: Session, envelope: Envelope, fact: object) -> None:
-    """Apply one fact of a call, an agent or a recording; others are not ours."""
+    """Apply one fact of a call's aftermath, an agent or a recording; others are not ours."""
     match fact:
-        case f.CallStarted():
-            _started(session, fact)
-        case f.CallConnected():
-            session.execute(
-                update(Call)
-                .where(Call.id == fact.call_id)
-                .values(agent_id=fact.agent_id, connected_at=to_utc(fact.connected_at), wait_ms=fact.wait_ms)
-            )
-        case f.CallEnded():
-            _ended(session, fact)
         case f.CallWrappedUp():
             session.execute(update(Call).where(Call.id == fact.call_id).values(wrap_ended_at=to_utc(fact.at)))
         case f.CallDispositioned():
@@ -54,21 +74,19 @@ def fold(session: Session, envelope: Envelope, fact: object) -> None:
             )
 
 
-def _started(session: Session, fact: f.CallStarted) -> None:
-    session.execute(
-        insert(Call)
-        .values(
-            tenant_id=session.info["tenant_id"], id=fact.call_id, mode=fact.mode, campaign_id=fact.campaign_id,
-            lead_id=fact.lead_id, customer_id=fact.customer_id, agent_id=fact.agent_id, trunk_id=fact.trunk_id,
-            phone_e164=fact.phone_e164, caller_id=fact.caller_id, started_at=to_utc(fact.started_at),
-        )
-        .on_conflict_do_nothing()
-    )  # fmt: skip
+def _begin(tenant: int, fact: f.CallStarted | f.CallEnded) -> dict[str, object]:
+    """What a call's row has from its beginning."""
+    return {
+        "tenant_id": tenant, "id": fact.call_id, "mode": fact.mode, "campaign_id": fact.campaign_id,
+        "lead_id": fact.lead_id, "customer_id": fact.customer_id, "agent_id": fact.agent_id,
+        "trunk_id": fact.trunk_id, "phone_e164": fact.phone_e164, "caller_id": fact.caller_id,
+        "started_at": to_utc(fact.started_at),
+    }  # fmt: skip
 
 
-def _ended(session: Session, fact: f.CallEnded) -> None:
-    talk_s = round(fact.ended_at - fact.connected_at, 3) if fact.connected_at is not None else None
-    values = {
+def _end(fact: f.CallEnded) -> dict[str, object]:
+    """What the end adds or corrects."""
+    return {
         "agent_id": fact.agent_id,
         "trunk_id": fact.trunk_id,
         "ringing_at": _instant(fact.ringing_at),
@@ -80,19 +98,10 @@ def _ended(session: Session, fact: f.CallEnded) -> None:
         "sip_status": fact.sip_status,
         "hung_up_by": fact.hung_up_by,
         "wait_ms": fact.wait_ms,
-        "talk_s": talk_s,
+        "talk_s": round(fact.ended_at - fact.connected_at, 3) if fact.connected_at is not None else None,
         "hold_s": fact.hold_s,
         "mos": fact.mos,
     }
-    session.execute(
-        insert(Call)
-        .values(
-            tenant_id=session.info["tenant_id"], id=fact.call_id, mode=fact.mode, campaign_id=fact.campaign_id,
-            lead_id=fact.lead_id, customer_id=fact.customer_id, phone_e164=fact.phone_e164, caller_id=fact.caller_id,
-            started_at=to_utc(fact.started_at), **values,
-        )
-        .on_conflict_do_update(index_elements=[Call.id], set_=values)
-    )  # fmt: skip
 
 
 def _agent_state(session: Session, fact_id: str, fact: f.AgentStateChanged) -> None:

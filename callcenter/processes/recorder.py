@@ -19,37 +19,27 @@ from zoneinfo import ZoneInfo
 import msgspec
 from redis.exceptions import RedisError, ResponseError
 from rq import Queue
-from sqlalchemy import case, func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from callcenter import wire
-from callcenter.audit.models import Actor
-from callcenter.auth.models import User
-from callcenter.calls import cdr
-from callcenter.calls import facts as f
-from callcenter.calls.models import Call, FactRow
+from callcenter.calls.models import FactRow
 from callcenter.clock import to_utc, utc_now
 from callcenter.db.session import tenant_session
 from callcenter.events import streams
-from callcenter.events.envelope import FACTS, Envelope, UnknownMessage
+from callcenter.events.envelope import Envelope
+from callcenter.processes.folding import Unfoldable, fold_round, rounds, unpack
 from callcenter.tenancy.models import Enterprise
-from crm.actions import outcomes
-from crm.actions.customers import customer_of_lead
-from crm.models import Lead, LeadStatus
 from dialer import hopper
-from dialer.models import Campaign, CampaignDay, Refusal
+from dialer.models import CampaignDay
 
 log = logging.getLogger(__name__)
 CONSUMER = "recorder-1"
 FAILED_STREAM = "facts:failed"
 BATCH = 400
 CLAIM_IDLE_MS = 30_000
-
-
-class Unfoldable(Exception):
-    """A fact refers to what is not there, or can't be read; `__cause__` says what."""
 
 
 def run(stop: threading.Event) -> None:
@@ -115,9 +105,8 @@ def _record_batch(tenant: int, envelopes: list[Envelope]) -> None:
         ]  # fmt: skip
         fresh = set(session.scalars(insert(FactRow).on_conflict_do_nothing().returning(FactRow.id), rows))
         zone = ZoneInfo(session.scalars(select(Enterprise.time_zone).where(Enterprise.id == tenant)).one())
-        for envelope in envelopes:
-            if envelope.id in fresh:
-                _fold(session, envelope, zone, after)
+        for told in rounds([(e, unpack(e)) for e in envelopes if e.id in fresh]):
+            fold_round(session, told, zone, after)
         after.figures(session, zone)
     after.commit()
 
@@ -195,111 +184,3 @@ def campaign_counts(session: Session, campaign: int, today: date) -> dict[str, d
         ).one()
         out[name] = dict(zip(("placed", "answered", "connected", "abandoned"), (int(v) for v in row), strict=True))
     return out
-
-
-def _fold(session: Session, envelope: Envelope, zone: ZoneInfo, after: After) -> None:
-    try:
-        fact = FACTS.unpack(envelope)
-    except (UnknownMessage, msgspec.ValidationError) as error:
-        raise Unfoldable(str(error)) from error
-    cdr.fold(session, envelope, fact)
-    match fact:
-        case f.CallStarted(campaign_id=int(campaign)):
-            _count(session, campaign, to_utc(fact.started_at).astimezone(zone).date(), after, placed=1)
-        case f.CallConnected():
-            _make_customer(session, envelope, fact)
-        case f.CallEnded():
-            _ended(session, fact, zone, after)
-        case f.CallDispositioned():
-            outcomes.lead_dispositioned(
-                session,
-                actor=_actor(session, fact.agent_id),
-                call_id=fact.call_id,
-                lead_id=fact.lead_id,
-                customer_id=_customer_of(session, fact.call_id) or fact.customer_id,
-                phone_e164=fact.phone_e164,
-                disposition_id=fact.disposition_id,
-                note=fact.note,
-                callback_at=to_utc(fact.callback_at) if fact.callback_at is not None else None,
-                callback_mine=fact.callback_mine,
-                campaign_id=fact.campaign_id,
-                at=to_utc(envelope.at),
-            )
-        case f.LeadReturned():
-            session.execute(
-                update(Lead)
-                .where(Lead.id == fact.lead_id, Lead.status == LeadStatus.IN_PROGRESS.value)
-                .values(status=_undialed_status(), next_at=to_utc(fact.retry_at) if fact.retry_at else Lead.next_at)
-            )
-        case f.LeadRefused():
-            _refused(session, envelope, fact)
-        case f.RecordingClosed():
-            after.closed.append(fact.recording_id)
-
-
-def _undialed_status() -> Any:
-    return case((Lead.attempts > 0, LeadStatus.RETRY.value), else_=LeadStatus.NEW.value)
-
-
-def _refused(session: Session, envelope: Envelope, fact: f.LeadRefused) -> None:
-    session.execute(
-        insert(Refusal)
-        .values(
-            tenant_id=envelope.tenant, fact_id=envelope.id, campaign_id=fact.campaign_id, lead_id=fact.lead_id,
-            phone_e164=fact.phone_e164, rule=fact.rule, detail=fact.detail,
-        )
-        .on_conflict_do_nothing()
-    )  # fmt: skip
-    values: dict[str, Any] = {"status": LeadStatus.BLOCKED.value}
-    if fact.retry_at is not None:
-        values = {"status": _undialed_status(), "next_at": to_utc(fact.retry_at)}
-    session.execute(
-        update(Lead).where(Lead.id == fact.lead_id, Lead.status == LeadStatus.IN_PROGRESS.value).values(**values)
-    )
-
-
-def _ended(session: Session, fact: f.CallEnded, zone: ZoneInfo, after: After) -> None:
-    campaign = session.get(Campaign, fact.campaign_id) if fact.campaign_id is not None else None
-    if campaign is not None:
-        day = to_utc(fact.started_at).astimezone(zone).date()
-        _count(
-            session, campaign.id, day, after,
-            answered=int(fact.answered_at is not None),
-            connected=int(fact.outcome == "connected"),
-            abandoned=int(fact.outcome == "abandoned"),
-        )  # fmt: skip
-    if fact.lead_id is not None:
-        outcomes.lead_attempted(
-            session, lead_id=fact.lead_id, call_id=fact.call_id, at=to_utc(fact.ended_at), outcome=fact.outcome,
-            cause=fact.cause, campaign=campaign,
-        )  # fmt: skip
-
-
-def _count(session: Session, campaign: int, day: date, after: After, **by: int) -> None:
-    after.campaigns.add(campaign)
-    statement = insert(CampaignDay).values(tenant_id=session.info["tenant_id"], campaign_id=campaign, day=day, **by)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[CampaignDay.campaign_id, CampaignDay.day],
-            set_={name: getattr(CampaignDay, name) + n for name, n in by.items()},
-        )
-    )
-
-
-def _make_customer(session: Session, envelope: Envelope, fact: f.CallConnected) -> None:
-    """The first conversation makes a lead a customer."""
-    lead_id = session.scalars(select(Call.lead_id).where(Call.id == fact.call_id)).one_or_none()
-    if lead_id is None:
-        return
-    customer = customer_of_lead(session, _actor(session, fact.agent_id), lead_id)
-    session.flush()
-    session.execute(update(Call).where(Call.id == fact.call_id).values(customer_id=customer.id))
-
-
-def _customer_of(session: Session, call_id: str) -> int | None:
-    return session.scalars(select(Call.customer_id).where(Call.id == call_id)).one_or_none()
-
-
-def _actor(session: Session, user_id: int | None) -> Actor:
-    name = session.scalars(select(User.name).where(User.id == user_id)).one_or_none() if user_id else None
-    return Actor(int(session.info["tenant_id"]), user_id if name else None, name or "dialer")

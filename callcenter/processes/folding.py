@@ -1,0 +1,194 @@
+"""What facts make of tables: the CDRs, leads, customers, figures and recordings, in the recorder's transaction.
+
+Calls begin and end by the hundred a second, nearly all of them without a conversation, so that these are folded many at
+a time. What agents do comes by ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import case, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from callcenter.audit.models import Actor
+from callcenter.auth.models import User
+from callcenter.calls import cdr
+from callcenter.calls import facts as f
+from callcenter.calls.models import Call
+from callcenter.clock import to_utc
+from callcenter.events.envelope import FACTS, Envelope, UnknownMessage
+from crm.actions import outcomes
+from crm.actions.customers import customer_of_lead
+from crm.models import Lead, LeadStatus
+from dialer.models import Campaign, CampaignDay, Refusal
+
+Told = tuple[Envelope, object]
+
+
+class Unfoldable(Exception):
+    """A fact refers to what is not there, or can't be read; `__cause__` says what."""
+
+
+class Follows(Protocol):
+    """Where it is noted what is to be done after the commit: figures of `campaigns` to publish, ids of recordings that
+    are `closed`."""
+
+    campaigns: set[int]
+    closed: list[str]
+
+
+def unpack(envelope: Envelope) -> object:
+    """The fact inside. Raises Unfoldable."""
+    try:
+        return FACTS.unpack(envelope)
+    except (UnknownMessage, msgspec.ValidationError) as error:
+        raise Unfoldable(str(error)) from error
+
+
+def rounds(told: list[Told]) -> Iterator[list[Told]]:
+    """The facts in order, cut before a lead's second call begins: in each part a lead has one call at most, so that
+    many calls can be folded step by step together, as if one after the other."""
+    part: list[Told] = []
+    leads: set[int] = set()
+    for envelope, fact in told:
+        lead = getattr(fact, "lead_id", None)
+        if isinstance(fact, f.CallStarted) and lead in leads:
+            yield part
+            part, leads = [], set()
+        if lead is not None:
+            leads.add(lead)
+        part.append((envelope, fact))
+    yield part
+
+
+def fold_round(session: Session, told: list[Told], zone: ZoneInfo, follows: Follows) -> None:
+    """Calls first, in few statements; then what follows from them, one by one."""
+    started = [fact for _, fact in told if isinstance(fact, f.CallStarted)]
+    connected = [fact for _, fact in told if isinstance(fact, f.CallConnected)]
+    ended = [fact for _, fact in told if isinstance(fact, f.CallEnded)]
+    cdr.fold_calls(session, started, connected, ended)
+    for envelope, fact in told:
+        if isinstance(fact, f.CallConnected):
+            _make_customer(session, envelope, fact)
+    _count(session, started, ended, zone, follows)
+    _end_leads(session, ended)
+    for envelope, fact in told:
+        _fold(session, envelope, fact, follows)
+
+
+def _fold(session: Session, envelope: Envelope, fact: object, follows: Follows) -> None:
+    cdr.fold(session, envelope, fact)
+    match fact:
+        case f.CallDispositioned():
+            outcomes.lead_dispositioned(
+                session,
+                actor=_actor(session, fact.agent_id),
+                call_id=fact.call_id,
+                lead_id=fact.lead_id,
+                customer_id=_customer_of(session, fact.call_id) or fact.customer_id,
+                phone_e164=fact.phone_e164,
+                disposition_id=fact.disposition_id,
+                note=fact.note,
+                callback_at=to_utc(fact.callback_at) if fact.callback_at is not None else None,
+                callback_mine=fact.callback_mine,
+                campaign_id=fact.campaign_id,
+                at=to_utc(envelope.at),
+            )
+        case f.LeadReturned():
+            session.execute(
+                update(Lead)
+                .where(Lead.id == fact.lead_id, Lead.status == LeadStatus.IN_PROGRESS.value)
+                .values(status=_undialed_status(), next_at=to_utc(fact.retry_at) if fact.retry_at else Lead.next_at)
+            )
+        case f.LeadRefused():
+            _refused(session, envelope, fact)
+        case f.RecordingClosed():
+            follows.closed.append(fact.recording_id)
+
+
+def _undialed_status() -> Any:
+    return case((Lead.attempts > 0, LeadStatus.RETRY.value), else_=LeadStatus.NEW.value)
+
+
+def _refused(session: Session, envelope: Envelope, fact: f.LeadRefused) -> None:
+    session.execute(
+        insert(Refusal)
+        .values(
+            tenant_id=envelope.tenant, fact_id=envelope.id, campaign_id=fact.campaign_id, lead_id=fact.lead_id,
+            phone_e164=fact.phone_e164, rule=fact.rule, detail=fact.detail,
+        )
+        .on_conflict_do_nothing()
+    )  # fmt: skip
+    values: dict[str, Any] = {"status": LeadStatus.BLOCKED.value}
+    if fact.retry_at is not None:
+        values = {"status": _undialed_status(), "next_at": to_utc(fact.retry_at)}
+    session.execute(
+        update(Lead).where(Lead.id == fact.lead_id, Lead.status == LeadStatus.IN_PROGRESS.value).values(**values)
+    )
+
+
+def _end_leads(session: Session, ended: list[f.CallEnded]) -> None:
+    """The leads of calls that have ended; the rules of each by its campaign."""
+    calls = []
+    for fact in ended:
+        if fact.lead_id is not None:
+            campaign = session.get(Campaign, fact.campaign_id) if fact.campaign_id is not None else None
+            at = to_utc(fact.ended_at)
+            calls.append(outcomes.Ended(fact.lead_id, fact.call_id, at, fact.outcome, fact.cause, campaign))
+    if calls:
+        outcomes.leads_attempted(session, calls)
+
+
+def _count(
+    session: Session, started: list[f.CallStarted], ended: list[f.CallEnded], zone: ZoneInfo, follows: Follows
+) -> None:
+    """The campaigns' figures by day of the call's beginning."""
+    days: dict[tuple[int, date], Counter[str]] = defaultdict(Counter)
+    calls: list[f.CallStarted | f.CallEnded] = [*started, *ended]
+    for fact in calls:
+        if fact.campaign_id is None:
+            continue
+        of_day = days[fact.campaign_id, to_utc(fact.started_at).astimezone(zone).date()]
+        if isinstance(fact, f.CallStarted):
+            of_day["placed"] += 1
+        else:
+            of_day["answered"] += fact.answered_at is not None
+            of_day["connected"] += fact.outcome == "connected"
+            of_day["abandoned"] += fact.outcome == "abandoned"
+    for (campaign, day), by in days.items():
+        if session.get(Campaign, campaign) is None:
+            continue
+        follows.campaigns.add(campaign)
+        statement = insert(CampaignDay).values(tenant_id=session.info["tenant_id"], campaign_id=campaign, day=day, **by)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[CampaignDay.campaign_id, CampaignDay.day],
+                set_={name: getattr(CampaignDay, name) + n for name, n in by.items()},
+            )
+        )
+
+
+def _make_customer(session: Session, envelope: Envelope, fact: f.CallConnected) -> None:
+    """The first conversation makes a lead a customer."""
+    lead_id = session.scalars(select(Call.lead_id).where(Call.id == fact.call_id)).one_or_none()
+    if lead_id is None:
+        return
+    customer = customer_of_lead(session, _actor(session, fact.agent_id), lead_id)
+    session.flush()
+    session.execute(update(Call).where(Call.id == fact.call_id).values(customer_id=customer.id))
+
+
+def _customer_of(session: Session, call_id: str) -> int | None:
+    return session.scalars(select(Call.customer_id).where(Call.id == call_id)).one_or_none()
+
+
+def _actor(session: Session, user_id: int | None) -> Actor:
+    name = session.scalars(select(User.name).where(User.id == user_id)).one_or_none() if user_id else None
+    return Actor(int(session.info["tenant_id"]), user_id if name else None, name or "dialer")
