@@ -1,8 +1,10 @@
 """Leads into the table, all in the caller's transaction: `COPY` into a staging table, then one `INSERT` in the order
 of the unique index.
 
-A number stands once in a list, which the index guarantees; so the common case (nothing there twice) is one statement
-that finds out by itself, and only if it took fewer rows than were staged are the duplicates told apart.
+A number stands once in a list, which the index guarantees. Numbers that come twice in a file are found while it is
+read, as long as the set of them stays small; into an empty list the rows can then go without asking the index for each,
+which is a quarter of the work. Otherwise `ON CONFLICT` asks, and only if fewer rows went in than were staged are the
+duplicates told apart.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from crm.importing.columns import LeadRow
 from crm.importing.plan import Plan
 
 _BUFFER_CHARS = 256 * 1024
+REMEMBERED = 2_000_000  # numbers known while reading, at about 70 bytes each
 _JSON = msgspec.json.Encoder()
 _SETUP = """
 CREATE TEMP TABLE import_row (row_no bigint, phone text, name text, alt_phones text[], fields jsonb, time_zone text,
@@ -37,10 +40,15 @@ def escaped(text: str) -> str:
 
 
 class Staging:
-    """Takes leads and rejected rows in file order. Use as a context manager around one pass over the file."""
+    """Takes leads and rejected rows in file order. Use as a context manager around one pass over the file.
 
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self.staged = 0
+    With `first_wins`, later rows with a number that came before are rejected at once; `twice` counts them. `unique` tells
+    that all of them were found.
+    """
+
+    def __init__(self, connection: psycopg.Connection, *, first_wins: bool) -> None:
+        self.twice = 0
+        self._seen: set[int] | None = set() if first_wins else None
         self._rejects: list[str] = []
         self._connection = connection
         connection.execute(_SETUP)
@@ -54,7 +62,16 @@ class Staging:
         return self
 
     def lead(self, row_no: int, lead: LeadRow) -> None:
-        """Stage one lead."""
+        """Stage one lead, or reject its row if the number came before."""
+        if self._seen is not None:
+            number = int(lead.phone_e164)
+            if number in self._seen:
+                self.twice += 1
+                self.reject(row_no, "duplicate_file", "")
+                return
+            self._seen.add(number)
+            if len(self._seen) > REMEMBERED:
+                self._seen = None
         alt = "{" + ",".join(lead.alt_phones) + "}" if lead.alt_phones else "{}"
         fields = _JSON.encode(lead.fields).decode().replace("\\", "\\\\") if lead.fields else "{}"
         owner = "\\N" if lead.owner_id is None else lead.owner_id
@@ -64,9 +81,13 @@ class Staging:
         )
         self._buffer.append(line)
         self._size += len(line)
-        self.staged += 1
         if self._size > _BUFFER_CHARS:
             self._flush()
+
+    @property
+    def unique(self) -> bool:
+        """Whether no number is staged twice for certain."""
+        return self._seen is not None
 
     def reject(self, row_no: int, reason: str, detail: str) -> None:
         """Note a rejected row. Kept here until the leads' COPY ends: a connection carries one COPY at a time."""
@@ -105,9 +126,12 @@ class Staging:
         self._write_rejects()
 
 
-def settle(connection: psycopg.Connection, tenant_id: int, list_id: int, import_id: str, plan: Plan) -> dict[str, int]:
+def settle(
+    connection: psycopg.Connection, tenant_id: int, list_id: int, import_id: str, plan: Plan, *, unique: bool = False
+) -> dict[str, int]:
     """Move the staged leads into the list by the plan's rules. Returns counts: accepted, updated, blacklisted,
-    duplicate_file, duplicate_list, duplicate_enterprise. Rejected ones are added to `import_reject`."""
+    duplicate_file, duplicate_list, duplicate_enterprise. Rejected ones are added to `import_reject`. `unique`: no
+    number is staged twice."""
     # Imports into one list go one after the other; its deletion waits for them too.
     connection.execute("SELECT pg_advisory_xact_lock(726, %s)", (list_id % 2**31,))
     if connection.execute("SELECT 1 FROM lead_list WHERE id = %s FOR KEY SHARE", (list_id,)).fetchone() is None:
@@ -123,10 +147,13 @@ def settle(connection: psycopg.Connection, tenant_id: int, list_id: int, import_
         counts["duplicate_enterprise"], updated = _elsewhere(connection, list_id, plan.duplicates.enterprise)
         counts["updated"] += updated
     staged = _count(connection, "SELECT count(*) FROM import_row")
+    # Whoever adds a lead by hand locks the list's row and so waits for us: an empty list stays empty until then.
+    empty = connection.execute("SELECT 1 FROM lead WHERE list_id = %s LIMIT 1", (list_id,)).fetchone() is None
+    conflict = "" if unique and empty else " ON CONFLICT (list_id, phone_e164) DO NOTHING"
     counts["accepted"] = connection.execute(
         "INSERT INTO lead (tenant_id, list_id, name, phone_e164, alt_phones, fields, time_zone, priority, owner_id,"
         " import_id) SELECT %s, %s, name, phone, alt_phones, fields, time_zone, priority, owner_id, %s"
-        " FROM import_row ORDER BY phone, row_no ON CONFLICT (list_id, phone_e164) DO NOTHING",
+        f" FROM import_row ORDER BY phone, row_no{conflict}".encode(),
         (tenant_id, list_id, import_id),
     ).rowcount
     if counts["accepted"] < staged:

@@ -314,7 +314,7 @@ def load(
     are not blank). `tick` gets the progress and may raise to stop."""
     mapper: Mapper | None = None
     blank = rejected = seen = 0
-    staging = loading.Staging(connection)
+    staging = loading.Staging(connection, first_wins=plan.duplicates.file == "skip")
     with staging:
         stage, refuse = staging.lead, staging.reject
         for batch in read_rows(*source, plan):
@@ -343,7 +343,9 @@ def load(
             tick(phase="reading", done_bytes=batch.done_bytes, rows=seen)
     total = max(0, seen - blank - (1 if plan.header and seen else 0))
     tick(force=True, phase="saving", counts={"total": total, "rejected": rejected})
-    return {"total": total, "rejected": rejected, **loading.settle(connection, tenant_id, list_id, import_id, plan)}
+    counts = loading.settle(connection, tenant_id, list_id, import_id, plan, unique=staging.unique)
+    counts["duplicate_file"] += staging.twice
+    return {"total": total, "rejected": rejected, **counts}
 
 
 def _width(rows: list[list[str]], plan: Plan) -> int:

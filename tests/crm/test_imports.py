@@ -18,6 +18,7 @@ from sqlalchemy import text
 from callcenter.audit.models import AuditEntry
 from callcenter.db.session import engine, tenant_session
 from callcenter.events import streams
+from crm.importing import loading
 from crm.jobs import imports as jobs
 from crm.models import BlacklistEntry, FieldDef, ImportState
 from tests.crm.conftest import Floor, counts
@@ -235,3 +236,14 @@ def test_deleting_a_list_deletes_its_leads(floor: Floor) -> None:
         s.execute(text("DELETE FROM lead_list"))
     with engine().connect() as c:
         assert c.execute(text("SELECT count(*) FROM lead")).scalar_one() == 0
+
+
+@pytest.mark.promise("L1")
+def test_duplicates_are_found_also_when_the_file_holds_more_numbers_than_are_remembered(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "REMEMBERED", 3)
+    rows = [f"N{i},1381234{i % 6:04}" for i in range(12)]
+    job = floor.import_(("name,phone\n" + "\n".join(rows)).encode())
+    assert counts(job, "accepted", "duplicate_file") == {"accepted": 6, "duplicate_file": 6}
+    assert {lead.name for lead in floor.leads().values()} == {f"N{i}" for i in range(6)}
