@@ -39,9 +39,9 @@ class NewTrunkSchema(TrunkChangesSchema):
 
 
 class TrunkHealthSchema(Schema):
-    """As the engine last told; None while it has not."""
+    """As the engine last told; `up` null until the trunk was asked."""
 
-    up = fields.Boolean(required=True)
+    up = fields.Boolean(required=True, allow_none=True)
     registered = fields.Boolean(required=True, allow_none=True)
     detail = fields.String(required=True)
     round_trip_ms = fields.Float(required=True, allow_none=True)

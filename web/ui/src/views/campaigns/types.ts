@@ -35,7 +35,8 @@ export interface AgentRow {
   name: string;
   state: string;
   since: number;
-  phone?: string;
+  /** Number of the present call. */
+  call_phone?: string;
 }
 
 export interface CampaignView {
@@ -53,8 +54,9 @@ export interface CampaignView {
   waiting: number;
   talking: number;
   hopper: number;
-  today: Counts;
-  days30: Counts;
+  /** Without counts until the feeder has told them. */
+  today: Partial<Counts>;
+  days30: Partial<Counts>;
   left: Record<string, number>;
   minutes: Minute[];
   calls: CallRow[];
