@@ -42,7 +42,7 @@ from crm.models import Disposition, Lead, LeadList
 from dialer.actions import defaults
 from dialer.models import Campaign
 
-SHARES = {"busy": 0.4, "no_answer": 0.3, "invalid": 0.1, "connected": 0.2}
+SHARES = {"busy": 0.35, "no_answer": 0.4, "invalid": 0.15, "connected": 0.1}
 NEEDED_CALLS = 150.0  # a second: what one engine places at most
 
 

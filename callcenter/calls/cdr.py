@@ -1,77 +1,61 @@
 """Facts → rows: the CDR, the agents' states, the recordings. Only the recorder calls this.
 
 Every fold may be repeated: a fact's row id is the fact's own, and a later fact of a call carries all that an earlier
-one said. Calls come by the hundred a second, so their begin, connection and end are folded many at a time.
+one said. Calls come by the hundred a second, so each kind of fact takes one statement however many there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import Table, bindparam, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callcenter.calls import facts as f
 from callcenter.calls.models import AgentStateRow, Call, Recording
 from callcenter.clock import to_utc
+from callcenter.db.base import Base
 from callcenter.events.envelope import Envelope
 
+F = TypeVar("F")
+Row = Mapping[str, Any]
 
-def fold_calls(
-    session: Session,
-    started: Sequence[f.CallStarted],
-    connected: Sequence[f.CallConnected],
-    ended: Sequence[f.CallEnded],
-) -> None:
-    """Begin, connection and end of many calls, each kind in one statement."""
+
+def of(kind: type[F], told: Sequence[tuple[Envelope, object]]) -> list[F]:
+    """The facts of one kind, in their order."""
+    return [fact for _, fact in told if isinstance(fact, kind)]
+
+
+def fold(session: Session, told: Sequence[tuple[Envelope, object]]) -> None:
+    """Apply facts of calls, agents and recordings, in which each call occurs with one life of it; others are not
+    ours."""
     tenant = session.info["tenant_id"]
-    if started:
-        session.execute(insert(Call).on_conflict_do_nothing(), [_begin(tenant, fact) for fact in started])
-    if connected:
-        session.connection().execute(
-            update(Call.__table__)  # type: ignore[arg-type]
-            .where(Call.id == bindparam("fact_call"))
-            .values(agent_id=bindparam("agent"), connected_at=bindparam("at"), wait_ms=bindparam("wait")),
-            [
-                {"fact_call": c.call_id, "agent": c.agent_id, "at": to_utc(c.connected_at), "wait": c.wait_ms}
-                for c in connected
-            ],
-        )
-    if ended:
+    if started := of(f.CallStarted, told):
+        session.execute(insert(Call).on_conflict_do_nothing(), [_begin(tenant, c) for c in started])
+    _update(
+        session, Call, "id",
+        [
+            {"id": c.call_id, "agent_id": c.agent_id, "connected_at": to_utc(c.connected_at), "wait_ms": c.wait_ms}
+            for c in of(f.CallConnected, told)
+        ],
+    )  # fmt: skip
+    if ended := of(f.CallEnded, told):
         # One statement can't change a row twice: of the ends of one call (there is but one) the last counts.
-        rows = list({fact.call_id: {**_begin(tenant, fact), **_end(fact)} for fact in ended}.values())
+        rows = list({c.call_id: {**_begin(tenant, c), **_end(c)} for c in ended}.values())
         statement = insert(Call)
         changes = {name: statement.excluded[name] for name in _end(ended[0])}
         session.execute(statement.on_conflict_do_update(index_elements=[Call.id], set_=changes), rows)
-
-
-def fold(session: Session, envelope: Envelope, fact: object) -> None:
-    """Apply one fact of a call's aftermath, an agent or a recording; others are not ours."""
-    match fact:
-        case f.CallWrappedUp():
-            session.execute(update(Call).where(Call.id == fact.call_id).values(wrap_ended_at=to_utc(fact.at)))
-        case f.CallDispositioned():
-            session.execute(
-                update(Call).where(Call.id == fact.call_id).values(disposition_id=fact.disposition_id, note=fact.note)
-            )
-        case f.AgentStateChanged():
-            _agent_state(session, envelope.id, fact)
-        case f.RecordingStarted():
-            session.execute(
-                insert(Recording)
-                .values(
-                    tenant_id=envelope.tenant, id=fact.recording_id, call_id=fact.call_id, path=fact.path,
-                    started_at=to_utc(fact.started_at),
-                )
-                .on_conflict_do_nothing()
-            )  # fmt: skip
-        case f.RecordingClosed():
-            session.execute(
-                update(Recording)
-                .where(Recording.id == fact.recording_id, Recording.state == "growing")
-                .values(state="closed", seconds=fact.seconds, size_bytes=fact.size_bytes)
-            )
+    dispositioned = of(f.CallDispositioned, told)
+    _update(
+        session, Call, "id",
+        [{"id": c.call_id, "disposition_id": c.disposition_id, "note": c.note} for c in dispositioned],
+    )  # fmt: skip
+    wrapped_up = of(f.CallWrappedUp, told)
+    _update(session, Call, "id", [{"id": c.call_id, "wrap_ended_at": to_utc(c.at)} for c in wrapped_up])
+    _agent_states(session, [(e.id, s) for e, s in told if isinstance(s, f.AgentStateChanged)])
+    _recordings(session, told)
 
 
 def _begin(tenant: int, fact: f.CallStarted | f.CallEnded) -> dict[str, object]:
@@ -104,21 +88,56 @@ def _end(fact: f.CallEnded) -> dict[str, object]:
     }
 
 
-def _agent_state(session: Session, fact_id: str, fact: f.AgentStateChanged) -> None:
-    since = to_utc(fact.since)
-    session.execute(
-        update(AgentStateRow)
-        .where(AgentStateRow.user_id == fact.user_id, AgentStateRow.ended_at.is_(None), AgentStateRow.id != fact_id)
-        .values(ended_at=since)
-    )
-    session.execute(
-        insert(AgentStateRow)
-        .values(
-            tenant_id=session.info["tenant_id"], id=fact_id, user_id=fact.user_id, state=fact.state,
-            reason=fact.reason, call_id=fact.call_id, started_at=since,
+def _agent_states(session: Session, states: Sequence[tuple[str, f.AgentStateChanged]]) -> None:
+    """`states`: fact id and fact, in order. An agent's next state ends the one before."""
+    rows: list[dict[str, object]] = []
+    last: dict[int, dict[str, object]] = {}
+    first: dict[int, f.AgentStateChanged] = {}
+    for fact_id, fact in states:
+        since = to_utc(fact.since)
+        if fact.user_id in last:
+            last[fact.user_id]["ended_at"] = since
+        first.setdefault(fact.user_id, fact)
+        last[fact.user_id] = {
+            "tenant_id": session.info["tenant_id"], "id": fact_id, "user_id": fact.user_id, "state": fact.state,
+            "reason": fact.reason, "call_id": fact.call_id, "started_at": since, "ended_at": None,
+        }  # fmt: skip
+        rows.append(last[fact.user_id])
+    ends = [{"user_id": user, "ended_at": to_utc(fact.since)} for user, fact in first.items()]
+    _update(session, AgentStateRow, "user_id", ends, open_only="ended_at")
+    if rows:
+        session.execute(insert(AgentStateRow).on_conflict_do_nothing(), rows)
+
+
+def _recordings(session: Session, told: Sequence[tuple[Envelope, object]]) -> None:
+    if started := of(f.RecordingStarted, told):
+        rows = [
+            {
+                "tenant_id": session.info["tenant_id"], "id": r.recording_id, "call_id": r.call_id, "path": r.path,
+                "started_at": to_utc(r.started_at),
+            }
+            for r in started
+        ]  # fmt: skip
+        session.execute(insert(Recording).on_conflict_do_nothing(), rows)
+    for closed in of(f.RecordingClosed, told):
+        session.execute(
+            update(Recording)
+            .where(Recording.id == closed.recording_id, Recording.state == "growing")
+            .values(state="closed", seconds=closed.seconds, size_bytes=closed.size_bytes)
         )
-        .on_conflict_do_nothing()
-    )  # fmt: skip
+
+
+def _update(session: Session, model: type[Base], key: str, rows: Sequence[Row], *, open_only: str = "") -> None:
+    """Set each row's other columns where column `key` is as it says (and column `open_only` is NULL)."""
+    if not rows:
+        return
+    table = cast(Table, model.__table__)
+    statement = update(table).where(table.c[key] == bindparam("key_"))
+    if open_only:
+        statement = statement.where(table.c[open_only].is_(None))
+    values: dict[str, Any] = {name: bindparam(f"{name}_") for name in rows[0] if name != key}
+    named = [{("key_" if name == key else f"{name}_"): v for name, v in row.items()} for row in rows]
+    session.connection().execute(statement.values(values), named)
 
 
 def _instant(at: float | None) -> object:

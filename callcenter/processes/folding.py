@@ -69,14 +69,11 @@ def rounds(told: list[Told]) -> Iterator[list[Told]]:
 
 
 def fold_round(session: Session, told: list[Told], zone: ZoneInfo, follows: Follows) -> None:
-    """Calls first, in few statements; then what follows from them, one by one."""
-    started = [fact for _, fact in told if isinstance(fact, f.CallStarted)]
-    connected = [fact for _, fact in told if isinstance(fact, f.CallConnected)]
-    ended = [fact for _, fact in told if isinstance(fact, f.CallEnded)]
-    cdr.fold_calls(session, started, connected, ended)
-    for envelope, fact in told:
-        if isinstance(fact, f.CallConnected):
-            _make_customer(session, envelope, fact)
+    """Rows first, in few statements; then what follows from them for leads and customers."""
+    cdr.fold(session, told)
+    for connected in cdr.of(f.CallConnected, told):
+        _make_customer(session, connected)
+    started, ended = cdr.of(f.CallStarted, told), cdr.of(f.CallEnded, told)
     _count(session, started, ended, zone, follows)
     _end_leads(session, ended)
     for envelope, fact in told:
@@ -84,7 +81,6 @@ def fold_round(session: Session, told: list[Told], zone: ZoneInfo, follows: Foll
 
 
 def _fold(session: Session, envelope: Envelope, fact: object, follows: Follows) -> None:
-    cdr.fold(session, envelope, fact)
     match fact:
         case f.CallDispositioned():
             outcomes.lead_dispositioned(
@@ -175,7 +171,7 @@ def _count(
         )
 
 
-def _make_customer(session: Session, envelope: Envelope, fact: f.CallConnected) -> None:
+def _make_customer(session: Session, fact: f.CallConnected) -> None:
     """The first conversation makes a lead a customer."""
     lead_id = session.scalars(select(Call.lead_id).where(Call.id == fact.call_id)).one_or_none()
     if lead_id is None:
