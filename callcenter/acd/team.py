@@ -70,9 +70,9 @@ class Team:
 
     # ---------------------------------------------------------------------------------------------- people's hands
 
-    def know(self, user_id: int, name: str, campaigns: tuple[int, ...]) -> None:
+    def know(self, user_id: int, name: str, campaigns: tuple[int, ...], now: float) -> None:
         """A user's settings as they are now."""
-        agent = self.agents.setdefault(user_id, Agent(user_id, name))
+        agent = self.agents.setdefault(user_id, Agent(user_id, name, since=now))
         if (agent.name, agent.campaigns) != (name, campaigns):
             agent.name, agent.campaigns = name, campaigns
             self._changed(agent)

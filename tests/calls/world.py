@@ -25,7 +25,7 @@ class World:
         self.team.rules[CAMPAIGN] = WorkRules("Autumn", wrap_up_s, required)
         self.effects: list[fx.Effect] = []
         for user in range(1, agents + 1):
-            self.team.know(user, f"Agent {user}", (CAMPAIGN,))
+            self.team.know(user, f"Agent {user}", (CAMPAIGN,), self.now)
             self.team.presence(user, True, self.now)
             self.team.phone(user, "connected", self.now)
             self.team.set_state(user, "available", "", self.now)

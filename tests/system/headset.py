@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import numpy as np
-from aiortc import AudioStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import AudioStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
@@ -86,14 +86,12 @@ class Headset:
             await self._peer.close()
         peer = self._peer = RTCPeerConnection()
         transceiver = peer.addTransceiver(_Tone(self.hz), direction="sendrecv")
-        from aiortc import RTCRtpSender
-
         pcmu = [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.mimeType == "audio/PCMU"]
         transceiver.setCodecPreferences(pcmu)
 
         @peer.on("track")
         def on_track(track: Any) -> None:
-            asyncio.ensure_future(self._hear(track))
+            self._hearing = asyncio.ensure_future(self._hear(track))
 
         await peer.setLocalDescription(await peer.createOffer())
         offer = {"sdp": peer.localDescription.sdp}

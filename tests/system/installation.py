@@ -1,4 +1,4 @@
-"""A whole installation of its own for tests: every process of the Procfile under the real runner, in a folder of its own,
+"""A whole installation for one test: every process of the Procfile under the real runner, in a folder of its own,
 with the demo left out and carriers played by SIPp."""
 
 from __future__ import annotations

@@ -7,12 +7,10 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from callcenter.recordings.audio import PCM_HEADER_BYTES, Audio, read
-from tests.system.carriers import TONE_HZ, Carriers, numbers
-from tests.system.headset import loudness
+from tests.system.carriers import Carriers, numbers
+from tests.system.heard import check_recordings
 from tests.system.installation import Installation
 from tests.system.office import Office, until
 
@@ -29,7 +27,9 @@ def test_every_lead_is_dialed_as_often_as_its_outcome_says(tmp_path: Path) -> No
     headsets = []
     try:
         installation.start()
-        office = Office(installation, carriers, sum(leads.values(), []), campaign={"recycling": RECYCLING}).build()
+        office = Office(
+            installation, carriers, [n for group in leads.values() for n in group], campaign={"recycling": RECYCLING}
+        ).build()
         headsets = [office.headset(i + 1, hz) for i, hz in enumerate(AGENT_HZ)]
         for headset in headsets:
             headset.available()
@@ -58,8 +58,8 @@ def test_every_lead_is_dialed_as_often_as_its_outcome_says(tmp_path: Path) -> No
         assert by_outcome["busy"] == 12 and by_outcome["no_answer"] == 8 and by_outcome["invalid"] == 6
         assert by_outcome["connected"] + by_outcome.get("abandoned", 0) >= 16
         assert not installation.rows("SELECT 1 FROM call WHERE ended_at IS NULL")
-        _hear_recordings(installation)
-        wrong = [e for e in installation.logs("error", "critical")]
+        check_recordings(installation, {"agent1": AGENT_HZ[0], "agent2": AGENT_HZ[1]})
+        wrong = installation.logs("error", "critical")
         assert not wrong, wrong
     finally:
         for headset in headsets:
@@ -71,28 +71,3 @@ def test_every_lead_is_dialed_as_often_as_its_outcome_says(tmp_path: Path) -> No
 def _all_stored(installation: Installation) -> bool:
     rows = installation.rows("SELECT state FROM recording")
     return bool(rows) and all(r["state"] == "stored" for r in rows)
-
-
-def _hear_recordings(installation: Installation) -> None:
-    rows = installation.rows(
-        "SELECT r.path, c.agent_id, c.talk_s, u.username FROM recording r JOIN call c ON c.id = r.call_id "
-        "JOIN user_account u ON u.id = c.agent_id"
-    )
-    connected = installation.rows("SELECT count(*) AS n FROM call WHERE outcome = 'connected'")[0]["n"]
-    assert len(rows) == connected > 0
-    for row in rows:
-        audio = read(installation.var / "recordings" / row["path"])
-        left, right = _channels(audio)
-        assert abs(len(left) / 8000 - row["talk_s"]) < 0.6
-        agent_hz = AGENT_HZ[int(row["username"].removeprefix("agent")) - 1]
-        other_hz = AGENT_HZ[1 - AGENT_HZ.index(agent_hz)]
-        middle = slice(len(left) // 2 - 2000, len(left) // 2 + 2000)
-        assert loudness(left[middle], agent_hz) > 10 * loudness(left[middle], other_hz)
-        assert loudness(left[middle], agent_hz) > 10 * loudness(left[middle], TONE_HZ)
-        assert loudness(right[middle], TONE_HZ) > 10 * loudness(right[middle], agent_hz)
-
-
-def _channels(audio: Audio) -> tuple[np.ndarray, np.ndarray]:
-    raw = b"".join(audio.pcm(PCM_HEADER_BYTES, audio.pcm_length))
-    samples = np.frombuffer(raw, dtype="<i2").reshape(-1, 2).astype(float)
-    return samples[:, 0], samples[:, 1]

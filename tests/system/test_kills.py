@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -83,7 +84,7 @@ def _check_calls(installation: Installation, carriers: Carriers, leads: list[str
         lost = sum(c["outcome"] == "engine_lost" for c in mine)
         seen = len(invited.get(number, []))
         assert by_number[number] - lost <= seen <= by_number[number], (number, mine, seen)
-        for earlier, later in zip(mine, mine[1:], strict=False):
+        for earlier, later in itertools.pairwise(mine):
             assert earlier["ended_at"] <= later["started_at"], f"{number} was dialed twice at once"
         good = [c for c in mine if c["outcome"] in ("connected", "busy")]
         assert len(good) == 1, (number, mine)

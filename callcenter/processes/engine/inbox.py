@@ -156,7 +156,7 @@ class Inbox:
             if doc is None or not doc.get("enabled") or not doc.get("agent"):
                 tenant.floor.team.forget(id_, now)
             else:
-                tenant.floor.team.know(id_, str(doc["name"]), self._campaigns_of(tenant, id_))
+                tenant.floor.team.know(id_, str(doc["name"]), self._campaigns_of(tenant, id_), now)
 
     def _settle_campaign(self, tenant: Tenant, id_: int, doc: dict[str, Any] | None, now: float) -> None:
         if doc is None:
@@ -172,7 +172,7 @@ class Inbox:
             else:
                 tenant.campaigns[id_] = CampaignRun(settings, now)
         for agent in list(tenant.floor.team.agents.values()):
-            tenant.floor.team.know(agent.user_id, agent.name, self._campaigns_of(tenant, agent.user_id))
+            tenant.floor.team.know(agent.user_id, agent.name, self._campaigns_of(tenant, agent.user_id), now)
 
     @staticmethod
     def _campaigns_of(tenant: Tenant, user_id: int) -> tuple[int, ...]:

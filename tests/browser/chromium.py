@@ -1,0 +1,110 @@
+"""Chromium as an agent's browser: a fake microphone that speaks a tone, no questions asked."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+import wave
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Locator, Page, Playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+def tone_wav(path: Path, hz: float) -> Path:
+    """Four seconds of a tone as Chromium's fake microphone wants it; it plays in a loop."""
+    t = np.arange(48_000 * 4) / 48_000
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes((np.sin(2 * np.pi * hz * t) * 9000).astype("<i2").tobytes())
+    return path
+
+
+def launch(playwright: Playwright, microphone: Path | None = None) -> Browser:
+    """A headless Chromium. Fails, naming the package, where there is none."""
+    binary = shutil.which("chromium")
+    assert binary is not None, "Chromium is missing: apt-get install chromium"
+    more = [f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
+    return playwright.chromium.launch(executable_path=binary, args=[*ARGUMENTS, *more])
+
+
+def sign_in(page: Page, address: str, enterprise: str, username: str, password: str) -> None:
+    """Sign in by hand."""
+    page.goto(address)
+    page.get_by_label("Enterprise code").fill(enterprise)
+    page.get_by_label("User name").fill(username)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("header").first.wait_for()
+
+
+class AgentAtWork:
+    """One agent in one Chromium, working by mouse and keys like a person."""
+
+    def __init__(self, playwright: Playwright, folder: Path, address: str, username: str, password: str, hz: float):
+        self.browser = launch(playwright, tone_wav(folder / f"{username}.wav", hz))
+        context = self.browser.new_context(
+            viewport={"width": 1366, "height": 768}, locale="en-US", permissions=["microphone"]
+        )
+        self.page = context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        sign_in(self.page, address, "acme", username, password)
+        self.page.goto(f"{address}/desk")
+        self.cards: list[str] = []
+        self._call = ""
+
+    @property
+    def _button(self) -> Locator:
+        return self.page.get_by_role("button", name=re.compile("^Change"))
+
+    def available(self) -> None:
+        """Choose Available in the call bar."""
+        self._button.click()
+        self.page.get_by_role("menuitem", name="Available").click()
+        self.wait_for("Available")
+
+    def state(self) -> str:
+        """The state that the call bar shows."""
+        return (self._button.get_attribute("aria-label") or "").partition(": ")[2]
+
+    def wait_for(self, *states: str, timeout_s: float = 20.0) -> None:
+        """Wait until the call bar shows one of `states`."""
+        end = time.monotonic() + timeout_s
+        while self.state() not in states:
+            assert time.monotonic() < end, f"{self.state()} and not {states}"
+            self.page.wait_for_timeout(50)
+
+    def turn(self, talk_ms: int) -> None:
+        """If a customer is on the line: look at the card, talk, hang up, set the outcome."""
+        if self.state() != "On call":
+            return
+        name = self.page.locator(".callbar").get_by_text(re.compile(r"^Lead \d+$")).first.inner_text()
+        assert self.page.locator("main").get_by_text(name).first.is_visible(), "the card is on the desk"
+        self.cards.append(name)
+        self.page.wait_for_timeout(talk_ms)
+        self.page.keyboard.press("Space")
+        self.page.keyboard.press("Space")
+        self.wait_for("Wrap-up", timeout_s=5)
+        self.page.keyboard.press("1")
+        self.page.keyboard.press("Enter")
+        self.wait_for("Available", "On call", timeout_s=5)
+
+    def close(self) -> None:
+        """Leave."""
+        self.browser.close()
