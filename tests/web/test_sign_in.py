@@ -155,7 +155,7 @@ def test_only_a_demo_installation_names_its_users(
     browser: New, enterprise: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEMO", "0")
-    nothing = {"enterprise": None, "password": None, "users": []}
+    nothing: dict[str, object] = {"enterprise": None, "password": None, "users": []}
     assert browser().get("/api/auth/hints").get_json() == nothing
     monkeypatch.setenv("DEMO", "1")
     assert browser().get("/api/auth/hints").get_json() == nothing, "this enterprise is no demo"
