@@ -45,7 +45,7 @@ export function useForm<T extends object>(initial: T): Form<T> {
       const known = Object.entries(found).filter(([field]) => (field.split(".")[0] ?? "") in values);
       for (const [field, text] of known) errors[field.split(".")[0] ?? field] = text;
       // One field and a text of its own for the code: that text is the more exact one.
-      if (known.length === 1 && error instanceof ApiError && error.code !== "invalid_input") errors[known[0][0]] = error.text;
+      if (known.length === 1 && error instanceof ApiError && error.code !== "invalid_input") errors[known[0][0].split(".")[0] ?? ""] = error.text;
       if (known.length === 0) ElMessage.error({ message: messageOf(error), grouping: true, duration: 6000 });
       return false;
     } finally {
