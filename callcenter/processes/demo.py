@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from callcenter.auth import passwords
@@ -86,6 +86,8 @@ def load_if_empty(carrier_port: int) -> bool:
                 session, CODE, "示例企业 Demo", "CN", TIME_ZONE, PEOPLE[0][1], PASSWORD, owner_name=PEOPLE[0][2],
                 is_demo=True,
             )  # fmt: skip
+            # The sign-in page of a demo offers its users with one click.
+            session.get_one(Enterprise, tenant).settings = {"demo_password": PASSWORD}
     if tenant is not None:
         with tenant_session(tenant) as session:
             _fill(session, carrier_port)
@@ -113,10 +115,12 @@ def _fill(session: Session, carrier_port: int) -> None:
     session.flush()
     users = _users(session, department)
     # At a demo one dials when one looks at it, so the hours are open; a real enterprise keeps its default rule set.
+    session.execute(update(RuleSet).values(is_default=False))
     hours = RuleSet(
         name="演示：全天 · Demo: all day",
         windows=[{"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}],
         attempts_24h=20,
+        is_default=True,
     )
     script = Script(name="宽带升级 · Renewal", steps=_STEPS, objections=_OBJECTIONS)
     trunk = TrunkRow(
@@ -134,7 +138,12 @@ def _fill(session: Session, carrier_port: int) -> None:
     for user in users:
         session.add(CampaignAgent(campaign_id=campaign.id, user_id=user.id))
     _leads(session, campaign)
-    for entity, id_ in [("campaign", campaign.id), ("trunk", trunk.id), *(("user", u.id) for u in users)]:
+    for entity, id_ in [
+        ("rule_set", hours.id),
+        ("campaign", campaign.id),
+        ("trunk", trunk.id),
+        *(("user", u.id) for u in users),
+    ]:
         settings_changed(session, entity, id_)
 
 
