@@ -15,7 +15,7 @@ from tests.sip import sipp
 
 TONE_HZ = 1000.0
 # outcome → prefix of the numbers that end so
-PREFIXES = {"answer": "+8613900001", "busy": "+8613900002", "no_answer": "+8613900003", "invalid": "+8613900004"}
+PREFIXES = {"answer": "+861390001", "busy": "+861390002", "no_answer": "+861390003", "invalid": "+861390004"}
 
 
 def numbers(outcome: str, n: int) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from callcenter.auth import passwords
 from callcenter.auth.models import Role, User, UserRole
@@ -56,7 +56,8 @@ class Office:
                 session.flush()
                 session.add(UserRole(user_id=user.id, role_id=agent_role.id))
                 users.append(user.id)
-            hours = RuleSet(name="always", windows=[], attempts_24h=50)
+            session.execute(update(RuleSet).values(is_default=False))
+            hours = RuleSet(name="always", windows=[], attempts_24h=50, is_default=True)
             trunks = [
                 TrunkRow(
                     name=outcome, host="127.0.0.1", port=self.carriers.port(outcome), prefixes=[prefix], channels=50,
@@ -83,7 +84,12 @@ class Office:
                 session.add(Lead(list_id=lead_list.id, name=f"Lead {number[-7:]}", phone_e164=number))
             sale = session.scalars(select(Disposition).where(Disposition.sale)).one()
             self.final_disposition = sale.id
-            changed = [("campaign", campaign.id), *(("trunk", t.id) for t in trunks), *(("user", u) for u in users)]
+            changed = [
+                ("rule_set", hours.id),
+                ("campaign", campaign.id),
+                *(("trunk", t.id) for t in trunks),
+                *(("user", u) for u in users),
+            ]
             for entity, id_ in changed:
                 settings_changed(session, entity, id_)
         cfg = f"cfg:{self.tenant}"
