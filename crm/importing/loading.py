@@ -20,6 +20,7 @@ from crm.importing.columns import LeadRow
 from crm.importing.plan import Plan
 
 _BUFFER_CHARS = 256 * 1024
+_NULL = "\\N"
 REMEMBERED = 2_000_000  # numbers known while reading, at about 70 bytes each
 _JSON = msgspec.json.Encoder()
 _SETUP = """
@@ -42,8 +43,8 @@ def escaped(text: str) -> str:
 class Staging:
     """Takes leads and rejected rows in file order. Use as a context manager around one pass over the file.
 
-    With `first_wins`, later rows with a number that came before are rejected at once; `twice` counts them. `unique` tells
-    that all of them were found.
+    With `first_wins`, later rows with a number that came before are rejected at once; `twice` counts them, `unique`
+    tells that all of them were found.
     """
 
     def __init__(self, connection: psycopg.Connection, *, first_wins: bool) -> None:
@@ -63,8 +64,9 @@ class Staging:
 
     def lead(self, row_no: int, lead: LeadRow) -> None:
         """Stage one lead, or reject its row if the number came before."""
+        phone, name, alternates, values, zone, priority, owner = lead
         if self._seen is not None:
-            number = int(lead.phone_e164)
+            number = int(phone)
             if number in self._seen:
                 self.twice += 1
                 self.reject(row_no, "duplicate_file", "")
@@ -72,12 +74,13 @@ class Staging:
             self._seen.add(number)
             if len(self._seen) > REMEMBERED:
                 self._seen = None
-        alt = "{" + ",".join(lead.alt_phones) + "}" if lead.alt_phones else "{}"
-        fields = _JSON.encode(lead.fields).decode().replace("\\", "\\\\") if lead.fields else "{}"
-        owner = "\\N" if lead.owner_id is None else lead.owner_id
+        others = "{" + ",".join(alternates) + "}" if alternates else "{}"
+        fields = _JSON.encode(values).decode() if values else "{}"
+        if "\\" in fields:
+            fields = fields.replace("\\", "\\\\")
         line = (
-            f"{row_no}\t{lead.phone_e164}\t{escaped(lead.name)}\t{alt}\t{fields}\t{lead.time_zone}"
-            f"\t{lead.priority}\t{owner}\n"
+            f"{row_no}\t{phone}\t{escaped(name)}\t{others}\t{fields}\t{zone}"
+            f"\t{priority}\t{_NULL if owner is None else owner}\n"
         )
         self._buffer.append(line)
         self._size += len(line)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from callcenter.events import streams
@@ -99,3 +101,21 @@ def test_a_picture_is_refused_at_the_preview(owner: Browser) -> None:
 
 def test_a_file_for_a_foreign_list_is_refused(owner: Browser) -> None:
     assert upload(owner, list_id=999)["status"] == 404
+
+
+@pytest.mark.promise("L1")
+def test_a_workbook_shows_its_sheets_and_another_can_be_chosen(owner: Browser) -> None:
+    book = openpyxl.Workbook()
+    first, second = book.active, book.create_sheet("Leads")
+    assert first is not None
+    first.append(["read me"])
+    second.append(["name", "phone"])
+    second.append(["Wang", 13812345678])
+    buffer = io.BytesIO()
+    book.save(buffer)
+    path = f"/api/imports/{upload(owner, buffer.getvalue())['id']}/preview"
+    seen = owner.post(path).get_json()
+    assert (seen["kind"], seen["sheets"], seen["settings"]["sheet"]) == ("workbook", ["Sheet", "Leads"], "Sheet")
+    seen = owner.post(path, {"sheet": "Leads"}).get_json()
+    assert (seen["columns"], seen["rows"][0]["phone"]) == (["name", "phone"], "+8613812345678")
+    assert owner.post(path, {"sheet": "None"}).get_json()["code"] == "no_sheet"
