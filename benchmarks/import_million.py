@@ -31,7 +31,7 @@ from callcenter.tenancy.models import Enterprise
 from crm.fields import Field, Kind
 from crm.importing.plan import Column, Plan
 from crm.importing.sniff import FileKind
-from crm.jobs.imports import load
+from crm.importing.transfer import load
 from crm.models import LeadList
 
 RATIO_GOAL = 3.0

@@ -10,10 +10,9 @@ every 10 s by the scheduler. An advisory lock keeps two workers from running one
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,13 +34,11 @@ from callcenter.db.session import platform_session, tenant_session
 from callcenter.errors import AppError
 from callcenter.events import streams
 from callcenter.log import bind
-from crm.fields import Field
 from crm.importing import loading
-from crm.importing.columns import EmptyRow, LeadRow, Mapper
-from crm.importing.plan import Plan, read_plan
+from crm.importing.plan import read_plan
 from crm.importing.rejects import write_rejects
-from crm.importing.rows import read_rows
-from crm.importing.sniff import FileKind, sniff
+from crm.importing.sniff import sniff
+from crm.importing.transfer import REJECTED_COUNTS, load
 from crm.models import Import, ImportState
 from crm.phones import SUPPORTED_COUNTRIES
 from crm.queries.fields import field_defs
@@ -295,80 +292,6 @@ def _driver_connection(session: Session) -> psycopg.Connection:
 
 def _name_of(session: Session, user_id: int | None) -> str:
     return session.scalar(select(User.name).where(User.id == user_id)) or "worker"
-
-
-REJECTED_COUNTS = ("rejected", "blacklisted", "duplicate_file", "duplicate_list", "duplicate_enterprise")
-
-
-def load(
-    connection: psycopg.Connection,
-    tenant_id: int,
-    list_id: int,
-    import_id: str,
-    source: tuple[Path, FileKind],
-    plan: Plan,
-    fields: dict[str, Field],
-    owners: dict[str, int],
-    tick: Callable[..., None],
-) -> dict[str, int]:
-    """Bring the rows of the file into the list, in the connection's transaction; returns the counts (total: rows that
-    are not blank). `tick` gets the progress and may raise to stop."""
-    mapper: Mapper | None = None
-    blank = rejected = seen = 0
-    staging = loading.Staging(connection, first_wins=plan.duplicates.file == "skip")
-    with _no_cycles(), staging:
-        stage, refuse = staging.lead, staging.reject
-        for batch in read_rows(*source, plan):
-            number = batch.first_no
-            start = 0
-            if mapper is None:
-                mapper = Mapper(plan, fields, owners, _width(batch.rows, plan))
-                start = 1 if plan.header else 0
-            judge, bad = mapper.judge, batch.bad
-            for i in range(start, len(batch.rows)):
-                if bad and i in bad:
-                    refuse(number + i, bad[i], "")
-                    rejected += 1
-                    continue
-                try:
-                    verdict = judge(batch.rows[i])
-                except EmptyRow:
-                    blank += 1
-                    continue
-                if isinstance(verdict, LeadRow):
-                    stage(number + i, verdict)
-                else:
-                    refuse(number + i, verdict.reason, verdict.detail)
-                    rejected += 1
-            seen = number + len(batch.rows) - 1
-            tick(phase="reading", done_bytes=batch.done_bytes, rows=seen)
-    total = max(0, seen - blank - (1 if plan.header and seen else 0))
-    tick(force=True, phase="saving", counts={"total": total, "rejected": rejected})
-    counts = loading.settle(connection, tenant_id, list_id, import_id, plan, unique=staging.unique)
-    counts["duplicate_file"] += staging.twice
-    return {"total": total, "rejected": rejected, **counts}
-
-
-@contextmanager
-def _no_cycles() -> Iterator[None]:
-    """Without the collector of cycles: reading rows makes none, and looking for them takes a seventh of its time."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
-def _width(rows: list[list[str]], plan: Plan) -> int:
-    """How many columns the file has: its header's, or as many as most of its first rows have."""
-    if not rows:
-        return 0
-    if plan.header:
-        return len(rows[0])
-    widths = [len(r) for r in rows[:100] if r]
-    return max(set(widths), key=widths.count) if widths else 0
 
 
 def recover() -> int:
