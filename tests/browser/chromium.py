@@ -90,11 +90,15 @@ class AgentAtWork:
             assert time.monotonic() < end, f"{self.state()} and not {states}"
             self.page.wait_for_timeout(50)
 
+    def customer(self) -> str:
+        """The name in the call bar."""
+        return self.page.locator(".callbar").get_by_text(re.compile(r"^Lead \d+$")).first.inner_text()
+
     def turn(self, talk_ms: int) -> None:
         """If a customer is on the line: look at the card, talk, hang up, set the outcome."""
         if self.state() != "On call":
             return
-        name = self.page.locator(".callbar").get_by_text(re.compile(r"^Lead \d+$")).first.inner_text()
+        name = self.customer()
         assert self.page.locator("main").get_by_text(name).first.is_visible(), "the card is on the desk"
         self.cards.append(name)
         self.page.wait_for_timeout(talk_ms)
