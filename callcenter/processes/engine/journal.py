@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import redis.asyncio as aioredis
@@ -24,6 +25,8 @@ BATCH = 500
 RETRY_S = 0.2
 FACTS_LENGTH = 1_000_000
 
+Operation = tuple[Any, ...]
+
 
 def agents_key(tenant: int) -> str:
     """Hash of the tenant's agents as saved by its engine."""
@@ -35,12 +38,27 @@ def calls_key(tenant: int) -> str:
     return f"calls:{tenant}"
 
 
+def newest(batch: Sequence[Operation]) -> list[Operation]:
+    """The batch without hash fields that are written again in it: a call is saved half a dozen times in a second."""
+    out: list[Operation] = []
+    written: set[tuple[str, str]] = set()
+    for operation in reversed(batch):
+        if operation[0] in ("hset", "hdel"):
+            field = (operation[1], operation[2])
+            if field in written:
+                continue
+            written.add(field)
+        out.append(operation)
+    out.reverse()
+    return out
+
+
 class Journal:
     """Ordered writes to Redis; see the module's text."""
 
     def __init__(self, connection: aioredis.Redis) -> None:
         self._redis = connection
-        self._queue: list[tuple[Any, ...]] = []
+        self._queue: list[Operation] = []
         self._wake = asyncio.Event()
         self.up = True
 
@@ -121,11 +139,11 @@ class Journal:
         if batch:
             await self._write(batch)
 
-    async def _write(self, batch: list[tuple[Any, ...]]) -> None:
+    async def _write(self, batch: list[Operation]) -> None:
         while True:
             try:
                 async with self._redis.pipeline(transaction=True) as pipe:
-                    for method, *arguments in batch:
+                    for method, *arguments in newest(batch):
                         if method == "xadd":
                             key, fields, id_, maxlen, approximate = arguments
                             pipe.xadd(key, fields, id=id_, maxlen=maxlen, approximate=approximate)
