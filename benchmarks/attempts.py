@@ -39,6 +39,7 @@ RING_TIMEOUT_S = 4
 AGENTS_A_RATE = 0.25  # agents for each attempt a second: most are free, so that the trunks' rate is the only limit
 MOST_CPU_AT_50 = 30.0  # % of a core that the engine may need at 50 attempts a second
 FLOOR_S = 20.0
+LEAD_IN_S = 3.0  # the trunks' first second is a burst
 FINISH_S = 60.0
 
 
@@ -82,7 +83,7 @@ def run_rate(
     whole: Whole, shop: Shop, carriers: dict[str, SippCarrier], rate: float, seconds: float, nth: int
 ) -> Figures:
     """One campaign at `rate`."""
-    by_outcome = _numbers(nth, round(rate * seconds))
+    by_outcome = _numbers(nth, round(rate * (seconds + LEAD_IN_S + 1)))
     numbers = [n for group in by_outcome.values() for n in group]
     numbers.sort(key=lambda n: n[-6:])
     before = {o: c.counted() for o, c in carriers.items()}
@@ -95,9 +96,9 @@ def run_rate(
     begun = "SELECT count(*) AS n FROM call WHERE campaign_id = %s"
     owner = whole.visitor("owner")
     ask(owner, "POST", f"/api/campaigns/{campaign}/start", {})
-    time.sleep(2.0)
+    time.sleep(LEAD_IN_S)
     cpu, began = whole.cpu_s(), time.monotonic()
-    time.sleep(max(1.0, seconds - 3.0))
+    time.sleep(max(1.0, seconds - 1.0))
     after, took, load = whole.cpu_s(), time.monotonic() - began, os.getloadavg()[0]
     redis = whole.redis()
     _until(
@@ -110,7 +111,8 @@ def run_rate(
 
     rows = whole.rows("SELECT phone_e164, outcome, started_at FROM call WHERE campaign_id = %s", campaign)
     starts = sorted(r["started_at"].timestamp() for r in rows)
-    first, last = starts[0] + 2.0, starts[0] + seconds - 1.0
+    first = starts[0] + LEAD_IN_S
+    last = first + seconds
     middle = [s for s in starts if first <= s < last]
     per_second = [sum(first + i <= s < first + i + 1 for s in middle) for i in range(int(last - first))]
     return Figures(
@@ -148,6 +150,7 @@ def _wrong(
         came, failed = counted.came - before[outcome].came, counted.failed - before[outcome].failed
         if came != len(group) or failed:
             out.append(f"SIPp ({outcome}): {came} calls for {len(group)} leads, {failed} of them gone wrong")
+            out.extend(carriers[outcome].complaints())
     return out + [f"{number} was not in the list" for number in calls]
 
 
@@ -165,7 +168,7 @@ def report(figures: Figures, seconds: float) -> None:
     print(f"  recorder: {f.lag} facts to fold at the end, {f.drain_s:.1f} s until none was left")
     ratio = f.cpu["engine"] / max(floor.cpu_percent, 0.1)
     print(f"  CPU of the engine / SIPp's as the caller ({floor.cpu_percent:.1f} %): {ratio:.1f}", flush=True)
-    for line in f.wrong[:5]:
+    for line in f.wrong[:8]:
         print(f"    {line}")
 
 

@@ -53,7 +53,8 @@ class SippCarrier:
         self._process = subprocess.Popen(
             [
                 "sipp", "-sf", "scenario.xml", "-i", "127.0.0.1", "-p", str(self.port), "-nostdin", "-trace_stat",
-                "-stf", "stat.csv", "-fd", "1", "-timeout", "900",
+                "-stf", "stat.csv", "-fd", "1", "-timeout", "900", "-trace_err",
+                "-error_file", "errors.log",
             ],
             cwd=self.folder, stdin=silent, stdout=silent, stderr=silent, env={**os.environ, "TERM": "dumb"},
         )  # fmt: skip
@@ -63,6 +64,11 @@ class SippCarrier:
         rows = list(csv.DictReader((self.folder / "stat.csv").read_text().splitlines(), delimiter=";"))
         names = ("IncomingCall(C)", "SuccessfulCall(C)", "FailedCall(C)", "Retransmissions(C)")
         return Counted(*(int(rows[-1][n]) for n in names)) if rows else Counted(0, 0, 0, 0)
+
+    def complaints(self) -> list[str]:
+        """SIPp's own words about calls that went wrong."""
+        path = self.folder / "errors.log"
+        return [line for line in path.read_text(errors="replace").splitlines() if line.strip()] if path.exists() else []
 
     def stop(self) -> None:
         """End it."""
