@@ -1,5 +1,5 @@
-"""Agents: the floor as it stands, one's own day, and a supervisor's change of a state. What agents ask of the engine for
-themselves is in agent.py."""
+"""Agents: the floor as it stands, one's own day, and a supervisor's change of a state. What agents ask of the engine
+for themselves is in agent.py."""
 
 from __future__ import annotations
 

@@ -64,3 +64,5 @@ export interface AgentView {
 export const PAUSE_REASONS = ["break", "meal", "meeting", "training", "technical", "other"] as const;
 /** States in which a call takes the line. */
 export const LINE_TAKEN: readonly CallState[] = ["dialing", "ringing", "talking", "held", "far_hold"];
+/** States of an agent in which a call, or its wrap-up, goes on. */
+export const WITH_A_CALL: readonly AgentState[] = ["ringing", "on_call", "wrap_up"];
