@@ -279,8 +279,8 @@ class CampaignRun:
             waiting=sum(c.state in (CallState.WAITING, CallState.IDENTIFYING) for c in calls),
             talking=sum(c.state in (CallState.TALKING, CallState.HELD) for c in calls),
             hopper=self.outside.hopper,
-            today=_rated(self.outside.counts.get("today", {})),
-            days30=_rated(self.outside.counts.get("days30", {})),
+            today=_rated(self.outside.counts.get("today", {}), calls),
+            days30=_rated(self.outside.counts.get("days30", {}), calls),
             left=dict(self.outside.feed.get("left", {})),
             minutes=tuple(self.minutes),
             calls=tuple(_row(c, by_id) for c in list(calls)[:CALLS_SHOWN]),
@@ -300,9 +300,14 @@ def _pacer(s: Settings, today: Mapping[str, float]) -> Pacer:
     return progressive.Pacer()
 
 
-def _rated(counts: Mapping[str, float]) -> dict[str, float]:
-    live = counts.get("connected", 0) + counts.get("abandoned", 0)
-    return {**counts, "abandoned_rate": counts.get("abandoned", 0) / live if live else 0.0}
+def _rated(stored: Mapping[str, float], calls: Sequence[Call]) -> dict[str, float]:
+    """The stored figures, which know a call's outcome at its end, with the calls that are up."""
+    counts = dict(stored)
+    counts["answered"] = counts.get("answered", 0) + sum(c.answered_at is not None for c in calls)
+    counts["connected"] = counts.get("connected", 0) + sum(c.connected_at is not None for c in calls)
+    counts["abandoned"] = counts.get("abandoned", 0) + sum(c.abandoned for c in calls)
+    live = counts["connected"] + counts["abandoned"]
+    return {**counts, "abandoned_rate": counts["abandoned"] / live if live else 0.0}
 
 
 def _row(call: Call, agents: Mapping[int, Agent]) -> CallRow:

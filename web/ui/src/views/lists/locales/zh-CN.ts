@@ -7,7 +7,7 @@ export default {
     name: "名称",
     search: "查找名单",
     state: "状态",
-    campaign: "外呼活动",
+    campaign: "外呼任务",
     no_campaign: "无",
     campaign_help: "该活动会拨打此名单中的号码。",
     leads: "线索",
