@@ -7,7 +7,9 @@
 
 A lead is in a hopper, or in flight, or in neither; the scripts move it in one step, so that no two engines, and no
 engine before and after a crash, dial it at the same time. `state` is `leased` until the INVITE is about to go out, then
-`placed`: a dead engine's leased leads go back to the hopper, its placed ones are closed by the facts.
+`placed`: a dead engine's leased leads go back to their lists, its placed ones are closed by the facts. A leased lead
+whose hand-over was never heard of by the engine (the connection broke) is found by the engine's own look at what is in
+flight.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ for _, id in ipairs(ids) do
   redis.call('ZREM', KEYS[1], id)
   local entry = redis.call('HGET', KEYS[2], id)
   redis.call('HDEL', KEYS[2], id)
-  if entry then
+  if entry and redis.call('HEXISTS', KEYS[3], id) == 0 then
     redis.call('HSET', KEYS[3], id, cjson.encode({entry = entry, state = 'leased', at = now, engine = ARGV[3]}))
     local phone = cjson.decode(entry)['phone']
     local tries = KEYS[5] .. phone
@@ -67,11 +69,20 @@ redis.call('HSET', KEYS[2], ARGV[1], f['entry'])
 return 1
 """
 
+# KEYS flight, leads; ARGV lead id, flight record. Takes a lead for a call by hand, out of whatever hopper it is in (an
+# id without entry is passed over there). Returns 1, or 0 if somebody has it.
+SEIZE = """
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('HDEL', KEYS[2], ARGV[1])
+return 1
+"""
+
 # KEYS hopper, leads. Takes everything out and returns the entries.
 DRAIN = """
 local out = {}
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  out[#out + 1] = redis.call('HGET', KEYS[2], id)
+  local entry = redis.call('HGET', KEYS[2], id)
+  if entry then out[#out + 1] = entry end
   redis.call('HDEL', KEYS[2], id)
 end
 redis.call('DEL', KEYS[1])

@@ -72,7 +72,8 @@ class Team:
 
     def know(self, user_id: int, name: str, campaigns: tuple[int, ...], now: float) -> None:
         """A user's settings as they are now."""
-        agent = self.agents.setdefault(user_id, Agent(user_id, name, since=now))
+        # A newcomer's `seq` begins above that of whoever was known by this id before.
+        agent = self.agents.setdefault(user_id, Agent(user_id, name, since=now, seq=int(now)))
         if (agent.name, agent.campaigns) != (name, campaigns):
             agent.name, agent.campaigns = name, campaigns
             self._changed(agent)
@@ -87,6 +88,8 @@ class Team:
             self.on_lost(agent, now)
         self._leave(agent, now)
         del self.agents[user_id]
+        agent.seq += 1
+        self._out.append(fx.AgentGone(user_id, view(agent)))
 
     def set_state(self, user_id: int, state: str, reason: str, now: float) -> None:
         """The wish of the agent or a supervisor; during a call it is kept for afterwards. Raises Conflict."""
@@ -97,10 +100,13 @@ class Team:
             agent.wish, agent.wish_reason = state, reason
             self._changed(agent)
             return
+        if agent.state is AgentState.RINGING and state == "available":
+            return  # so he is; the lead in front of him stays
         if agent.state is AgentState.WRAP_UP and agent.must_dispose and state != "offline":
             raise Conflict("Choose an outcome for the last call first.", code="disposition_required")
         if state == "available" and agent.phone.state not in ("connected", "connecting"):
             raise Conflict("Your phone is not connected. Allow the microphone and connect it.", code="phone_off")
+        agent.wish = agent.wish_reason = ""  # what was wished for after a call gives way to the wish of now
         self._enter(agent, state, reason, now)
 
     def pause_after(self, user_id: int, on: bool, reason: str, now: float) -> None:
@@ -117,10 +123,13 @@ class Team:
         agent.must_dispose = False
         if agent.call is not None:
             agent.call = replace(agent.call, dispositioned=True)
-        if not agent.wish and next_state == "paused":
+        in_call = agent.state in (AgentState.ON_CALL, AgentState.WRAP_UP)
+        if in_call and not agent.wish and next_state == "paused":
             agent.wish = "paused"
         if agent.state is AgentState.WRAP_UP:
             self._after_wrap_up(agent, now)
+        elif agent.state is AgentState.AVAILABLE and next_state == "paused":
+            self._enter(agent, "paused", "", now)
         else:
             self._changed(agent)
 
@@ -143,8 +152,8 @@ class Team:
 
     def take(self, agent: Agent, view: CallView, now: float) -> None:
         """The agent is on this call from now on. Raises IllegalEvent if he can't be."""
-        if agent.state is not AgentState.RINGING:
-            agent.after, agent.after_reason = agent.state.value, agent.reason
+        ringing = agent.state is AgentState.RINGING  # only an available agent is offered a lead
+        agent.after, agent.after_reason = ("available", "") if ringing else (agent.state.value, agent.reason)
         self._timers.cancel(("preview", str(agent.user_id)))
         agent.step(AgentInput.TAKE, now)
         agent.preview = {}
@@ -203,7 +212,7 @@ class Team:
             key = ("phone", str(user_id))
             if state == "connected":
                 self._timers.cancel(key)
-            elif before == "connected":
+            elif not self._timers.has(*key):  # a phone that never gets connected is as dead as a lost one
                 self._timers.set(key, now + GRACE_S)
         if stats:
             agent.phone = PhoneView(state=agent.phone.state, since=agent.phone.since, **stats)
@@ -247,15 +256,20 @@ class Team:
     # ---------------------------------------------------------------------------------------------------- inside
 
     def _after_wrap_up(self, agent: Agent, now: float) -> None:
+        state, reason = agent.wish or "available", agent.wish_reason
+        agent.wish = agent.wish_reason = ""
+        self._enter(agent, state, reason, now)
+
+    def _end_wrap_up(self, agent: Agent, now: float) -> None:
+        """Whichever way an agent leaves the wrap-up, its call is told so."""
+        if agent.state is not AgentState.WRAP_UP:
+            return
         self._timers.cancel(("wrap", str(agent.user_id)))
         for campaign in agent.campaigns:
             self._out.append(fx.Observed(campaign, "wrap_end", now, now - agent.since))
         if agent.call is not None:
             self._out.append(fx.Fact(CallWrappedUp(agent.call.call_id, agent.user_id, now), agent.call.call_id))
-        agent.wrap_up_until = None
-        state, reason = agent.wish or "available", agent.wish_reason
-        agent.wish = agent.wish_reason = ""
-        self._enter(agent, state, reason, now)
+        agent.wrap_up_until, agent.must_dispose = None, False
 
     def _wish_or_free(self, agent: Agent, now: float) -> None:
         state, reason = agent.wish, agent.wish_reason
@@ -270,6 +284,9 @@ class Team:
             self._leave(agent, now)
             return
         was = agent.state
+        if state == "available" and was is not AgentState.AVAILABLE and self._phone_is_dead(agent):
+            state, reason = "paused", "phone_lost"
+        self._end_wrap_up(agent, now)
         if agent.state is AgentState.RINGING:
             self._drop_preview(agent)
         if state == "paused":
@@ -290,6 +307,7 @@ class Team:
         if agent.state is AgentState.ON_CALL:
             agent.wish = "offline"
             return
+        self._end_wrap_up(agent, now)
         for name in ("wrap", "preview", "phone"):
             self._timers.cancel((name, str(agent.user_id)))
         agent.call, agent.wrap_up_until, agent.must_dispose = None, None, False
@@ -302,9 +320,14 @@ class Team:
             self._observe(agent, "logout", now)
 
     def _drop_preview(self, agent: Agent) -> None:
-        self._out.append(fx.ReturnLead(agent.preview, "not_taken"))
+        if agent.preview:  # else it is being dialed already
+            self._out.append(fx.ReturnLead(agent.preview, "not_taken"))
         self._timers.cancel(("preview", str(agent.user_id)))
         agent.preview, agent.call = {}, None
+
+    def _phone_is_dead(self, agent: Agent) -> bool:
+        """Whether no call can reach the agent and no grace is running in which that may change."""
+        return agent.phone.state in ("off", "interrupted") and not self._timers.has("phone", str(agent.user_id))
 
     def _observe(self, agent: Agent, kind: str, now: float) -> None:
         if kind:

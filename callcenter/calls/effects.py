@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from callcenter.acd.views import AgentView
+
 
 class Effect:
     """Base of all effects."""
@@ -87,6 +89,14 @@ class AgentChanged(Effect):
     """Save the agent and publish its live document."""
 
     user_id: int
+
+
+@dataclass(frozen=True)
+class AgentGone(Effect):
+    """The user is an agent no more: forget what was saved, and publish `last` as the document that stays."""
+
+    user_id: int
+    last: AgentView
 
 
 @dataclass(frozen=True)

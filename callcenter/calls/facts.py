@@ -98,10 +98,11 @@ class CallWrappedUp:
 @FACTS.add("lead.returned")
 @dataclass(frozen=True)
 class LeadReturned:
-    """A lead that was taken and not dialed: it may be dialed again, not before `retry_at` if given."""
+    """A lead that was taken and not dialed: it may be dialed again, not before `retry_at` if given. No campaign: taken
+    by an agent's hand."""
 
-    lead_id: int
-    campaign_id: int
+    lead_id: int | None  # None: it was deleted meanwhile
+    campaign_id: int | None
     reason: str
     retry_at: float | None = None
 
@@ -111,8 +112,8 @@ class LeadReturned:
 class LeadRefused:
     """A rule forbade dialing this lead when its turn came. `retry_at` is when it may be dialed, None: never."""
 
-    lead_id: int
-    campaign_id: int
+    lead_id: int | None  # None: it was deleted meanwhile
+    campaign_id: int | None
     phone_e164: str
     rule: str
     detail: str

@@ -45,6 +45,7 @@ class Floor:
         self.tenant = tenant
         self.calls: dict[str, Call] = {}
         self.recordings: dict[str, str] = {}  # recording id → call id
+        self._silent: set[str] = set()  # calls whose far end sends no audio
         self.timers = Timers()
         self._controls = controls
         self._out: list[fx.Effect] = []
@@ -104,6 +105,7 @@ class Floor:
             case p.LegUpdated(sdp=sdp):
                 held = sdp.direction in ("sendonly", "inactive")
                 if self._leg(call, LegInput.HOLD if held else LegInput.RESUME):
+                    self._watch_silence(call, now)
                     self._show(call)
             case p.LegEnded():
                 self._leg(call, LegInput.END)
@@ -260,6 +262,7 @@ class Floor:
             call.held_at = None
             self._do(fx.StopPlay(port))
             self._patch(call, user_id)
+        self._watch_silence(call, now)
         self._changed(call)
         self._show(call)
 
@@ -296,6 +299,8 @@ class Floor:
         call.hung_up_by = by
         self._do(fx.HangUpLeg(call.call_id))
         self._do(fx.Room(call.call_id, {}))
+        if call.recording_id:  # the agent's next words belong to another call
+            self._do(fx.StopRecord(call.recording_id))
         self._timer(call, "end", now + END_S)
         self._release_agent(call, now)
         self._changed(call)
@@ -331,19 +336,23 @@ class Floor:
         call.cause = cause.value
         if not call.hung_up_by:
             call.hung_up_by = "system" if by_us else "customer"
+        withdrawn = was is CallState.WAITING and call.hanging_up_since is not None  # the answer crossed our CANCEL
+        if withdrawn and cause is p.Cause.NORMAL:
+            cause = p.Cause.CANCELLED
+            call.cause = cause.value
         if call.connected_at is not None:
             outcome = "connected"
-        elif call.abandoned or was is CallState.WAITING:
+        elif call.abandoned or (was is CallState.WAITING and not withdrawn):
             outcome = "abandoned"
         else:
             outcome = cause.value
-        if was is CallState.WAITING and not call.abandoned:
+        if was is CallState.WAITING and not call.abandoned and not withdrawn:
             call.abandoned = True
             self._observe(call, "abandon", now, now - (call.answered_at or now))
         elif was is CallState.PLACED:
             kind = {p.Cause.BUSY: "busy", p.Cause.INVALID: "invalid"}.get(cause, "no_answer")
             self._observe(call, kind, now, now - call.started_at)
-        if call.recording_id:
+        if call.recording_id and call.hanging_up_since is None:
             self._do(fx.StopRecord(call.recording_id))
         self._do(fx.Room(call.call_id, {}))
         self._do(fx.ClosePort(call.call_id))
@@ -360,6 +369,7 @@ class Floor:
         )  # fmt: skip
         self._do(fx.CallGone(call.call_id, call.trunk_id, call.lead_id))
         self.timers.cancel_all("call", call.call_id)
+        self._silent.discard(call.call_id)
         if not self._release_agent(call, now):
             self._tell_cause(call)
         del self.calls[call.call_id]
@@ -375,9 +385,11 @@ class Floor:
                     self.hang_up(call, "system", now)
             case p.RtpSilent(port_id=port_id) if port_id.startswith("call-"):
                 call = self.calls.get(port_id.removeprefix("call-"))
-                if call is not None and call.leg is LegState.ANSWERED and call.state is CallState.TALKING:
-                    self._timer(call, "silent", now + MEDIA_SILENT_S)
+                if call is not None:
+                    self._silent.add(call.call_id)
+                    self._watch_silence(call, now)
             case p.RtpStarted(port_id=port_id) if port_id.startswith("call-"):
+                self._silent.discard(port_id.removeprefix("call-"))
                 self.timers.cancel(("call", port_id.removeprefix("call-"), "silent"))
             case p.PortStats(port_id=port_id) if port_id.startswith("call-"):
                 call = self.calls.get(port_id.removeprefix("call-"))
@@ -388,6 +400,13 @@ class Floor:
                 if call_id is not None:
                     fact = RecordingClosed(recording_id, call_id, round(event.seconds, 3), event.size_bytes)
                     self._do(fx.Fact(fact, call_id))
+
+    def _watch_silence(self, call: Call, now: float) -> None:
+        """A silent far end is gone, unless one of the two has put the call on hold. Told once, so kept."""
+        if call.call_id not in self._silent or call.leg is not LegState.ANSWERED or call.state is not CallState.TALKING:
+            self.timers.cancel(("call", call.call_id, "silent"))
+        elif not self.timers.has("call", call.call_id, "silent"):
+            self._timer(call, "silent", now + MEDIA_SILENT_S)
 
     # --------------------------------------------------------------------------------------------------------- timers
 
@@ -407,12 +426,16 @@ class Floor:
 
     def _call_timer(self, call: Call, name: str, now: float) -> None:
         if name.startswith("ctl:"):
+            if call.hanging_up_since is not None:
+                return  # nothing is decided about a call any more that is being ended
             self._ask(call, ctl.TimerFired(name.removeprefix("ctl:")), now)
         elif name in ("identify", "silent"):
             self.hang_up(call, "system", now)
         else:  # setup, end: the leg has not ended as it must have; end it here
             self._do(fx.HangUpLeg(call.call_id))
-            self._end(call, p.Cause.NORMAL if call.answered_at else p.Cause.NO_ANSWER, 0, now, by_us=True)
+            # An INVITE that never went out (Redis away, say) is no try of the lead's.
+            unanswered = p.Cause.CONGESTION if call.leg is LegState.NEW else p.Cause.NO_ANSWER
+            self._end(call, p.Cause.NORMAL if call.answered_at else unanswered, 0, now, by_us=True)
 
     # ---------------------------------------------------------------------------------------------------- restoring
 
@@ -422,11 +445,13 @@ class Floor:
         if call.recording_id:
             self.recordings[call.recording_id] = call.call_id
         if call.state in (CallState.TALKING, CallState.HELD) and call.dialog:
-            if call.agent_id is not None and call.state is CallState.TALKING:
+            if call.agent_id is not None and call.state is CallState.TALKING and call.hanging_up_since is None:
                 self._patch(call, call.agent_id)
             if call.hanging_up_since is not None:
                 self._timer(call, "end", now + END_S)
                 self._do(fx.HangUpLeg(call.call_id))
+                if call.recording_id:
+                    self._do(fx.StopRecord(call.recording_id))
             return
         if call.dialog is not None:
             self._do(fx.HangUpLeg(call.call_id))
@@ -460,10 +485,19 @@ class Floor:
             elif agent.state is AgentState.WRAP_UP and not self.timers.has("wrap", str(agent.user_id)):
                 found.append(f"agent {agent.user_id} is in wrap-up without a timer")
                 self.timers.set(("wrap", str(agent.user_id)), now)
-            elif agent.state is AgentState.RINGING and not self.timers.has("preview", str(agent.user_id)):
-                found.append(f"agent {agent.user_id} has a preview without a timer")
-                self.timers.set(("preview", str(agent.user_id)), now)
+            elif agent.state is AgentState.RINGING and not self._preview_waits(agent):
+                found.append(f"agent {agent.user_id} is offered a lead that is gone or has no timer")
+                if agent.preview:
+                    self.timers.set(("preview", str(agent.user_id)), now)
+                else:
+                    self.team.decline(agent, now)
         return found
+
+    def _preview_waits(self, agent: Agent) -> bool:
+        if not agent.preview or agent.call is None:
+            return False
+        by_hand_only = agent.call.preview_until is None
+        return by_hand_only or self.timers.has("preview", str(agent.user_id))
 
     # --------------------------------------------------------------------------------------------------------- inside
 

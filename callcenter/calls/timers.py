@@ -31,6 +31,12 @@ class Timers:
         for key in [k for k in self._at if k[: len(prefix)] == prefix]:
             del self._at[key]
 
+    def shift(self, by_s: float) -> None:
+        """The clock that gives `now` was set: every deadline moves by `by_s` seconds, in the same order."""
+        self._at = {key: (at + by_s, order) for key, (at, order) in self._at.items()}
+        self._heap = [(at, order, key) for key, (at, order) in self._at.items()]
+        heapq.heapify(self._heap)
+
     def due(self, now: float) -> Key | None:
         """Take the earliest key whose deadline has come, or None."""
         self._drop_stale()

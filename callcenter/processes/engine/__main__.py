@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import os
 import signal
 
 import redis.asyncio as aioredis
@@ -20,6 +22,8 @@ from callcenter.processes.prompts import installed_prompts
 from callcenter.telephony.edge.choose import edge_of
 from callcenter.telephony.media.client import MediaClient
 from callcenter.telephony.sip.adapter import SippyPort
+
+NICENESS = -10
 
 
 async def main() -> None:
@@ -42,9 +46,14 @@ async def main() -> None:
     await media.start(engine.on_media)
     await edge.start(engine.on_edge)
     await restore(engine, inbox)
+    # What stands now is never garbage. A full collection of all of it would hold up a caller for tens of milliseconds.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     tasks = [
         asyncio.create_task(inbox.run()),
         asyncio.create_task(dialing.run()),
+        asyncio.create_task(dialing.reconcile()),
         asyncio.create_task(engine.reconcile()),
         asyncio.create_task(_tenants(engine, inbox)),
     ]
@@ -57,6 +66,14 @@ async def main() -> None:
     # Calls and browsers go on: the next engine takes them up.
     await media.stop()
     await edge.detach()
+
+
+def _raise_priority() -> None:
+    """A caller is waiting for each answer of the engine, nobody for what runs behind the scenes."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    except OSError:
+        logging.getLogger(__name__).info("no right to a higher priority (CAP_SYS_NICE); a busy machine connects slower")
 
 
 async def _tenants(engine: Engine, inbox: Inbox) -> None:
@@ -74,4 +91,5 @@ async def _tenants(engine: Engine, inbox: Inbox) -> None:
 
 if __name__ == "__main__":
     log.set_up("engine", config.load().log_level)
+    _raise_priority()
     uvloop.run(main())

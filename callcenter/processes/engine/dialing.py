@@ -10,6 +10,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from callcenter import ids, wire
+from callcenter.acd.agent import AgentState
 from callcenter.acd.views import CallView
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call
@@ -33,6 +34,8 @@ TICK_S = 1.0
 FAST_TICK_S = 0.1
 FAST = frozenset({Mode.PROGRESSIVE, Mode.POWER, Mode.PREVIEW})  # need not wait for the pacer's second
 PREVIEW_AGAIN_S = 600.0
+LEFT_OVER_S = 120.0
+RECONCILE_S = 60.0
 RING_TIMEOUT_BY_HAND_S = 45.0
 
 _TRUNK_LIMITS = {
@@ -51,6 +54,8 @@ class Dialing:
         redis = engine.redis
         self._pop = redis.register_script(hopper.POP)
         self._give_back = redis.register_script(hopper.GIVE_BACK)
+        self._placing: set[tuple[int, int | None]] = set()  # tenant and lead, while a port is opened
+        self._seize_script = redis.register_script(hopper.SEIZE)
         self._outside: dict[tuple[int, int], Outside] = {}
         self._busy: set[tuple[int, int]] = set()  # campaigns whose leads are being taken just now
 
@@ -184,6 +189,9 @@ class Dialing:
 
     async def _one(self, tenant: Tenant, run: CampaignRun, entry: dict[str, Any], callee: Callee, now: float) -> bool:
         """Judge one lead and dial it (or show it as a preview). Returns whether a call was placed."""
+        if not run.settings.running:  # paused or deleted since the lead was asked for
+            await self._put_back(tenant, entry)
+            return False
         refused = judge(rules_of(run.settings.rules), callee, now)
         if refused is not None:
             self._refuse(tenant, entry, refused, now)
@@ -243,21 +251,19 @@ class Dialing:
             record=s is None or s.record == "always",
             patience_s=s.patience_s if s is not None else 2.0,
             prompt=prompt,
-            card=dict(entry.get("card") or {}),
+            card={**(entry.get("card") or {}), "script_id": s.script_id if s is not None else None},
         )
 
     async def _place(self, tenant: Tenant, call: Call, entry: dict[str, Any]) -> bool:
-        engine = self.engine
+        engine, hand = self.engine, (tenant.id, call.lead_id)
+        self._placing.add(hand)
         try:
             await engine.open_port(tenant, call.call_id, engine.trunk_codec(tenant, call.trunk_id))
             now = wall_s()
-            if call.lead_id is not None:
-                engine.journal.placed(
-                    tenant.id, call.lead_id, call.call_id, call.number, wire.to_json(entry).decode(), now
-                )
             tenant.floor.place(call, now)
-        except (RuntimeError, IllegalEvent, AppError) as error:
-            log.warning("a call was not placed: %s", error)
+        except Exception as error:
+            expected = isinstance(error, RuntimeError | IllegalEvent | AppError)
+            log.warning("a call was not placed: %s", error, exc_info=None if expected else error)
             tenant.trunks.release(call.trunk_id)
             engine.media.delete_port(fx.call_port(call.call_id))
             if call.lead_id is not None:
@@ -265,6 +271,9 @@ class Dialing:
             if isinstance(error, AppError):
                 raise
             return False
+        finally:
+            self._placing.discard(hand)
+        engine.journal.placed(tenant.id, call.lead_id, call.call_id, call.number, wire.to_json(entry).decode(), now)
         engine.apply(tenant)
         return True
 
@@ -279,7 +288,7 @@ class Dialing:
             call_id=ids.new_id(now), state="preview", direction="out", mode=Mode.PREVIEW.value,
             phone_e164=entry["phone"], since=now, started_at=now, campaign_id=run.settings.id,
             campaign_name=run.settings.name, lead_id=entry["lead_id"], customer_id=entry.get("customer_id"),
-            card=dict(entry.get("card") or {}),
+            card={**(entry.get("card") or {}), "script_id": run.settings.script_id},
             preview_until=now + run.settings.preview_s if run.settings.preview_s else None,
         )  # fmt: skip
         tenant.floor.team.offer(agent, view, entry, now)
@@ -300,15 +309,44 @@ class Dialing:
             tenant.floor.team.decline(agent, now)
             self.engine.apply(tenant)
             return
+        run = tenant.campaigns.get(int(str(entry["campaign_id"])))
+        refused = await self._refused_now(tenant, run, entry, now)
+        if agent.preview != entry:
+            raise Conflict("There is no lead to dial any more.", code="no_preview")
+        if refused is not None:
+            self._refuse(tenant, entry, refused, now)
+            tenant.floor.team.decline(agent, now)
+            self.engine.apply(tenant)
+            raise _refusal(refused)
         choice = self.engine.choose_trunk(tenant, str(entry["phone"]), int(str(entry["campaign_id"])))
         if choice is None:
             self.engine.return_lead(tenant, entry, "no_trunk", 60.0)
             tenant.floor.team.decline(agent, now)
             self.engine.apply(tenant)
             raise Unavailable("No line is free to dial with. The lead comes back later.", code="no_trunk")
-        run = tenant.campaigns.get(int(str(entry["campaign_id"])))
         agent.preview = {}  # ours from here on: neither skipped nor dialed twice
-        await self._place(tenant, self._call(tenant, run, entry, choice, BY_HAND, user_id, now), entry)
+        if not await self._place(tenant, self._call(tenant, run, entry, choice, BY_HAND, user_id, now), entry):
+            if agent.state is AgentState.RINGING and not agent.preview:
+                tenant.floor.team.decline(agent, wall_s())
+                self.engine.apply(tenant)
+            raise _not_placed()
+
+    async def _refused_now(
+        self, tenant: Tenant, run: CampaignRun | None, entry: dict[str, Any], now: float
+    ) -> Refused | None:
+        """A previewed lead may have been looked at for long: what was allowed when it was shown is asked again."""
+        if tenant.expired:
+            return Refused(Rule.ACCOUNT_EXPIRED, "the account of the enterprise has expired", now + 3600)
+        tries = hopper.tries_key(tenant.id, entry["phone"])
+        async with self.engine.redis.pipeline(transaction=False) as pipe:
+            pipe.sismember(hopper.blacklist_key(tenant.id), entry["phone"])
+            pipe.zrangebyscore(tries, now - 86_400, "+inf", withscores=True)
+            pipe.zcard(tries)
+            blacklisted, recent, tries_30d = await pipe.execute()
+        rules = rules_of(run.settings.rules if run is not None else self._default_rules(tenant))
+        oldest = float(recent[0][1]) if recent else None
+        zone = entry.get("time_zone") or tenant.time_zone
+        return judge(rules, Callee(zone, bool(blacklisted), len(recent), int(tries_30d), oldest), now)
 
     async def dial(self, tenant: Tenant, command: Dial) -> dict[str, object]:
         """Click to call. Raises Conflict or Unavailable in words for the agent."""
@@ -328,11 +366,7 @@ class Dialing:
         zone = command.time_zone or tenant.time_zone
         refused = judge(rules, Callee(zone, blacklisted, command.attempts_24h), now)
         if refused is not None:
-            raise Conflict(
-                f"This number may not be called now: {refused.detail}.",
-                code=f"refused_{refused.rule.value}",
-                params={"retry_at": refused.retry_at},
-            )
+            raise _refusal(refused)
         choice = self.engine.choose_trunk(tenant, command.number, command.campaign_id)
         if choice is None:
             raise Unavailable("No line is free to dial with. Try again in a moment.", code="no_trunk")
@@ -340,29 +374,82 @@ class Dialing:
             "lead_id": command.lead_id, "campaign_id": command.campaign_id, "phone": command.number,
             "customer_id": command.customer_id, "card": {"name": command.name, **command.card},
         }  # fmt: skip
-        if command.lead_id is not None and not await self._seize(tenant, command.lead_id, entry):
+        try:
+            if command.lead_id is not None and not await self._seize(tenant, command.lead_id, entry):
+                raise Conflict("This lead is being dialed just now.", code="lead_in_use")
+        except BaseException:
             tenant.trunks.release(choice.trunk_id)
-            raise Conflict("This lead is being dialed just now.", code="lead_in_use")
+            raise
         call = self._call(tenant, run, entry, choice, BY_HAND, command.user_id, now)
         call.mode = Mode.MANUAL.value
-        await self._place(tenant, call, entry)
+        if not await self._place(tenant, call, entry):
+            raise _not_placed()
         return {"call_id": call.call_id}
 
     async def _seize(self, tenant: Tenant, lead_id: int, entry: dict[str, Any]) -> bool:
         """Take a lead for a call by hand: out of its hopper, into flight; False if somebody has it."""
-        redis = self.engine.redis
         flight = {"entry": wire.to_json(entry).decode(), "state": "leased", "at": wall_s()}
-        if not await redis.hsetnx(hopper.flight_key(tenant.id), str(lead_id), wire.to_json(flight)):
-            return False
-        if entry.get("campaign_id"):
-            await redis.zrem(hopper.hopper_key(tenant.id, int(entry["campaign_id"])), str(lead_id))
-        await redis.hdel(hopper.leads_key(tenant.id), str(lead_id))
-        return True
+        keys = [hopper.flight_key(tenant.id), hopper.leads_key(tenant.id)]
+        return bool(await self._seize_script(keys=keys, args=[str(lead_id), wire.to_json(flight)]))
+
+    # ------------------------------------------------------------------------------------------------ leads left over
+
+    async def return_left_over(self, tenant: Tenant, now: float) -> int:
+        """Leads in flight that nothing here knows of go back: handed out while the connection broke, so that the
+        answer never came, or by a giving back that failed. Returns how many.
+
+        What was written here is waited for first, and a lead is left alone for LEFT_OVER_S: by then each one that was
+        taken is dialed, shown or returned.
+        """
+        await self.engine.journal.durable()
+        flights: Any = await self.engine.redis.hgetall(hopper.flight_key(tenant.id))
+        known = {str(c.lead_id) for c in tenant.floor.calls.values()}
+        known |= {str(a.preview.get("lead_id")) for a in tenant.floor.team.agents.values() if a.preview}
+        found = 0
+        for raw_id, raw in flights.items():
+            flight = wire.from_json(raw, dict[str, Any])
+            if (
+                raw_id.decode() in known
+                or (tenant.id, int(raw_id)) in self._placing
+                or now - float(flight.get("at") or 0) < LEFT_OVER_S
+            ):
+                continue
+            found += 1
+            log.error("reconciler: lead %s was left in flight (%s)", raw_id.decode(), flight["state"])
+            if flight["state"] == "leased":
+                self.engine.return_lead(tenant, hopper.entry(flight["entry"]), "left_over", 0.0)
+            else:  # its call has ended: the facts say how
+                self.engine.journal.landed(tenant.id, int(raw_id))
+        return found
+
+    async def reconcile(self) -> None:
+        """`return_left_over` for all tenants, every RECONCILE_S, until cancelled."""
+        while True:
+            await asyncio.sleep(RECONCILE_S)
+            for tenant in list(self.engine.tenants.values()):
+                try:
+                    await self.return_left_over(tenant, wall_s())
+                except (RedisError, OSError):
+                    break  # away: the next time
+                except Exception:
+                    log.exception("leads in flight of tenant %d could not be looked at", tenant.id)
 
     def _default_rules(self, tenant: Tenant) -> dict[str, Any]:
         doc = tenant.documents.get(("enterprise", tenant.id), {})
         rules = doc.get("rules")
         return dict(rules) if isinstance(rules, dict) else {}
+
+
+def _refusal(refused: Refused) -> Conflict:
+    return Conflict(
+        f"This number may not be called now: {refused.detail}.",
+        code=f"refused_{refused.rule.value}",
+        params={"retry_at": refused.retry_at},
+    )
+
+
+def _not_placed() -> Unavailable:
+    return Unavailable("The call could not be placed. Try again in a moment.", code="not_placed")
 
 
 def _lead(

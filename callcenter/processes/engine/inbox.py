@@ -19,6 +19,7 @@ from callcenter.errors import AppError, NotFound
 from callcenter.events import streams
 from callcenter.events.envelope import COMMANDS, Envelope, UnknownMessage
 from callcenter.processes.engine.dialing import Dialing
+from callcenter.processes.engine.journal import taken_key
 from callcenter.processes.engine.shell import Engine, Tenant
 from callcenter.telephony.ports import TrunkSpec
 from callcenter.telephony.trunks import Trunk
@@ -34,12 +35,15 @@ class Inbox:
 
     def __init__(self, engine: Engine, dialing: Dialing) -> None:
         self.engine, self.dialing = engine, dialing
+        # Not when reading begins: what changes while a successor takes up calls must not be missed.
+        self._from = f"{int((wall_s() - STALE_S) * 1000)}-0"
+        self._phones: dict[str, asyncio.Lock] = {}
 
     async def run(self) -> None:
         """Read until cancelled, from a few seconds before the start on: commands sent while a predecessor died are
-        still wanted."""
+        still wanted, except those that it had carried out."""
         stream = streams.commands_stream(self.engine.config.engine_id)
-        last = f"{int((wall_s() - STALE_S) * 1000)}-0"
+        last = await self._first()
         while True:
             try:
                 answer: Any = await self.engine.redis.xread({stream: last}, count=200, block=BLOCK_MS)
@@ -49,9 +53,19 @@ class Inbox:
             for _, entries in answer or ():
                 for entry_id, fields in entries:
                     last = entry_id.decode()
-                    self._take(fields[b"e"])
+                    self._take(last, fields.get(b"e", b""))
 
-    def _take(self, raw: bytes) -> None:
+    async def _first(self) -> str:
+        """The entry after which to read."""
+        while True:
+            try:
+                raw = await self.engine.redis.get(taken_key(self.engine.config.engine_id))
+            except (RedisError, OSError):
+                await asyncio.sleep(0.2)
+                continue
+            return max(self._from, raw.decode() if isinstance(raw, bytes) else "", key=_place)
+
+    def _take(self, entry_id: str, raw: bytes) -> None:
         try:
             envelope = wire.from_json(raw, Envelope)
             command = COMMANDS.unpack(envelope)
@@ -60,9 +74,9 @@ class Inbox:
             return
         if wall_s() - envelope.at > STALE_S and not isinstance(command, c.SettingsChanged):
             return
-        self.engine.spawn(self._answer(envelope, command), envelope.type)
+        self.engine.spawn(self._answer(entry_id, envelope, command), envelope.type)
 
-    async def _answer(self, envelope: Envelope, command: Any) -> None:
+    async def _answer(self, entry_id: str, envelope: Envelope, command: Any) -> None:
         tenant = self.engine.tenants.get(envelope.tenant)
         with logs.bind(tenant=envelope.tenant, command=envelope.type):
             try:
@@ -82,6 +96,7 @@ class Inbox:
                 reply = {"error": {"code": "engine_error", "message": message, "status": 500}}
             if not isinstance(command, c.SettingsChanged | c.Presence):
                 self.engine.journal.answer(envelope.id, reply)
+                self.engine.journal.taken(self.engine.config.engine_id, entry_id)
 
     async def _do(self, tenant: Tenant, command: Any) -> Any:
         floor, now = tenant.floor, wall_s()
@@ -120,7 +135,13 @@ class Inbox:
         return None
 
     async def _phone(self, tenant: Tenant, user_id: int, sdp: str) -> dict[str, str]:
-        """Open the agent's nailed-up leg, or attach a reloaded page to it."""
+        """Open the agent's nailed-up leg, or attach a reloaded page to it. One offer of an agent at a time: of two tabs
+        the later one has the audio, on both ends of it."""
+        tenant.floor.team.agent(user_id)
+        async with self._phones.setdefault(fx.agent_port(tenant.id, user_id), asyncio.Lock()):
+            return await self._open_phone(tenant, user_id, sdp)
+
+    async def _open_phone(self, tenant: Tenant, user_id: int, sdp: str) -> dict[str, str]:
         engine, team = self.engine, tenant.floor.team
         agent = team.agent(user_id)
         if agent.phone.state in ("off", "interrupted"):
@@ -130,8 +151,13 @@ class Inbox:
             address = await engine.media.create_port(port)
             answer, remote = await engine.edge.open(f"{tenant.id}-{user_id}", sdp, address)
         except BaseException:
-            team.phone(user_id, "off", wall_s())
+            if agent.phone.state == "connecting":  # a bad offer takes no working phone away
+                team.phone(user_id, "off", wall_s())
             raise
+        if team.agents.get(user_id) is not agent:  # disabled meanwhile: nobody would ever close it
+            engine.edge.close(f"{tenant.id}-{user_id}")
+            engine.media.delete_port(port)
+            raise NotFound("You are no longer set up as an agent.", code="not_an_agent")
         engine.media.update_port(port, remote=remote, sending=True)
         call = tenant.floor.call_of(user_id)
         if call is not None:
@@ -188,6 +214,12 @@ class Inbox:
                 if e == "trunk" and d["enabled"]
             }
         )
+
+
+def _place(entry_id: str) -> tuple[int, int]:
+    """An entry's place in its stream; "" is before all."""
+    at, _, number = entry_id.partition("-")
+    return int(at or 0), int(number or 0)
 
 
 def _trunk(id_: int, d: dict[str, Any]) -> Trunk:

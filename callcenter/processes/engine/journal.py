@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis.asyncio as aioredis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from callcenter import wire
 from callcenter.events import streams
@@ -23,6 +23,7 @@ from dialer import hopper
 log = logging.getLogger(__name__)
 BATCH = 500
 RETRY_S = 0.2
+DRAIN_S = 5.0
 FACTS_LENGTH = 1_000_000
 
 Operation = tuple[Any, ...]
@@ -31,6 +32,11 @@ Operation = tuple[Any, ...]
 def agents_key(tenant: int) -> str:
     """Hash of the tenant's agents as saved by its engine."""
     return f"agents:{tenant}"
+
+
+def taken_key(engine_id: str) -> str:
+    """Id of the newest command of `commands:{engine}` that is carried out."""
+    return f"commands:{engine_id}:taken"
 
 
 def calls_key(tenant: int) -> str:
@@ -59,6 +65,8 @@ class Journal:
     def __init__(self, connection: aioredis.Redis) -> None:
         self._redis = connection
         self._queue: list[Operation] = []
+        self._newest_live: dict[tuple[int, str], bytes] = {}  # what waits for Redis to come back
+        self._taken = (0, 0)
         self._wake = asyncio.Event()
         self.up = True
 
@@ -71,6 +79,12 @@ class Journal:
     def live(self, tenant: int, topic: str, document: object) -> None:
         """Replace a live document and push it."""
         raw = wire.to_json(document)
+        if self.up:
+            self._live(tenant, topic, raw)
+        else:
+            self._newest_live[tenant, topic] = raw  # browsers want the newest only; an outage may be long
+
+    def _live(self, tenant: int, topic: str, raw: bytes) -> None:
         self._add("hset", streams.live_key(tenant), topic, raw)
         fields = {"t": str(tenant), "k": topic, "d": raw}
         self._add("xadd", streams.LIVE_STREAM, fields, "*", streams.LIVE_LENGTH, True)
@@ -78,6 +92,10 @@ class Journal:
     def agent(self, tenant: int, user_id: int, saved: object) -> None:
         """Save an agent."""
         self._add("hset", agents_key(tenant), str(user_id), wire.to_json(saved))
+
+    def agent_gone(self, tenant: int, user_id: int) -> None:
+        """Forget an agent who is one no more."""
+        self._add("hdel", agents_key(tenant), str(user_id))
 
     def call(self, tenant: int, call_id: str, saved: object) -> None:
         """Save a live call."""
@@ -107,6 +125,13 @@ class Journal:
         self._add("rpush", key, wire.to_json(reply))
         self._add("expire", key, streams.REPLY_EXPIRES_S)
 
+    def taken(self, engine_id: str, entry_id: str) -> None:
+        """The command at `entry_id` of the stream is carried out: a successor begins after it."""
+        at, _, number = entry_id.partition("-")
+        if (int(at), int(number)) > self._taken:
+            self._taken = (int(at), int(number))
+            self._add("set", taken_key(engine_id), entry_id)
+
     def _add(self, *operation: Any) -> None:
         self._queue.append(operation)
         self._wake.set()
@@ -134,10 +159,14 @@ class Journal:
                         operation[1].set_result(None)
 
     async def drain(self) -> None:
-        """Write what is left, once; for a clean stop."""
+        """Write what is left, for a clean stop. Redis may be gone for good: after DRAIN_S the rest is given up, and
+        what the engine saved before stands."""
         batch, self._queue = self._queue, []
         if batch:
-            await self._write(batch)
+            try:
+                await asyncio.wait_for(self._write(batch), DRAIN_S)
+            except TimeoutError:
+                log.error("redis is away; %d writes are lost", len(batch))
 
     async def _write(self, batch: list[Operation]) -> None:
         while True:
@@ -151,10 +180,16 @@ class Journal:
                             pipe.zadd(arguments[0], mapping=arguments[1])
                         elif method != "__mark__":
                             getattr(pipe, method)(*arguments)
-                    await pipe.execute()
+                    # Inside a transaction one command's refusal leaves the others done: told, and not tried for ever.
+                    for answer in await pipe.execute(raise_on_error=False):
+                        if isinstance(answer, ResponseError):
+                            log.error("redis refused a write: %s", answer)
                 if not self.up:
                     log.info("redis is back; %d writes were kept", len(self._queue))
                 self.up = True
+                while self._newest_live:
+                    (tenant, topic), raw = self._newest_live.popitem()
+                    self._live(tenant, topic, raw)
                 return
             except (RedisError, OSError) as error:
                 if self.up:

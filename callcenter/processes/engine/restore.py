@@ -9,6 +9,7 @@ import msgspec
 
 from callcenter import wire
 from callcenter.acd.agent import Agent, AgentState
+from callcenter.acd.team import OVERRUN_S
 from callcenter.acd.views import PhoneView
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call, CallState
@@ -58,21 +59,30 @@ async def _settings(engine: Engine, inbox: Inbox, tenant: Tenant) -> None:
     order = {"enterprise": 0, "trunk": 1, "campaign": 2, "user": 3}
     for name in sorted(docs, key=lambda n: order.get(n.decode().split(":")[0], 9)):
         entity, _, id_ = name.decode().partition(":")
-        inbox.settle(tenant, entity, int(id_), wire.from_json(docs[name], dict[str, Any]))
+        try:
+            inbox.settle(tenant, entity, int(id_), wire.from_json(docs[name], dict[str, Any]))
+        except (msgspec.MsgspecError, KeyError, ValueError, TypeError):
+            # The relay writes all settings again at its next start; nobody else must wait for this one.
+            log.exception("setting %s of tenant %d can't be read", name.decode(), tenant.id)
     tenant.floor.take()
 
 
 async def _agents(engine: Engine, tenant: Tenant) -> None:
     now = wall_s()
     for raw in (await engine.redis.hgetall(agents_key(tenant.id))).values():
-        saved = wire.from_json(raw, Agent)
+        try:
+            saved = wire.from_json(raw, Agent)
+        except msgspec.MsgspecError as error:
+            log.error("a saved agent can't be read: %s", error)
+            continue
         known = tenant.floor.team.agents.get(saved.user_id)
         if known is None:
             continue
         saved.name, saved.campaigns = known.name, known.campaigns
         saved.seq += 1000  # the newest document may not have been written
         if saved.state is AgentState.RINGING:
-            engine.return_lead(tenant, dict(saved.preview), "engine_restarted", 0.0)
+            if saved.preview:
+                engine.return_lead(tenant, dict(saved.preview), "engine_restarted", 0.0)
             saved.state, saved.since, saved.preview, saved.call = AgentState.AVAILABLE, now, {}, None
         if saved.phone.state != "off":
             try:
@@ -83,7 +93,10 @@ async def _agents(engine: Engine, tenant: Tenant) -> None:
                 tenant.floor.timers.set(("phone", str(saved.user_id)), now + 20)
         tenant.floor.team.agents[saved.user_id] = saved
         if saved.state is AgentState.WRAP_UP:
-            tenant.floor.timers.set(("wrap", str(saved.user_id)), max(now + 1, saved.wrap_up_until or now))
+            at = saved.wrap_up_until or now
+            if saved.must_dispose:  # the outcome is waited for as long as before
+                at = max(at, saved.since + OVERRUN_S)
+            tenant.floor.timers.set(("wrap", str(saved.user_id)), max(now + 1, at))
         if saved.state is not AgentState.OFFLINE:
             tenant.floor.timers.set(("presence", str(saved.user_id)), now + 30)
         tenant.floor.team.restored(saved.user_id)
@@ -99,7 +112,7 @@ async def _calls(engine: Engine, tenant: Tenant) -> None:
     for raw in (await engine.redis.hgetall(calls_key(tenant.id))).values():
         try:
             call = wire.from_json(raw, Call)
-        except msgspec.ValidationError as error:
+        except msgspec.MsgspecError as error:
             log.error("a saved call can't be read: %s", error)
             continue
         tenant.trunks.take(call.trunk_id)

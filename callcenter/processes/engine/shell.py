@@ -21,7 +21,7 @@ from callcenter.calls.call import Call
 from callcenter.calls.control import Controls
 from callcenter.calls.facts import LeadReturned
 from callcenter.calls.floor import Floor
-from callcenter.clock import wall_s
+from callcenter.clock import monotonic_s, wall_s
 from callcenter.config import Config
 from callcenter.events.envelope import FACTS
 from callcenter.processes.engine.journal import Journal
@@ -31,6 +31,7 @@ from dialer.campaign import CampaignRun
 from dialer.control import ByHandControl, DialedControl
 
 log = logging.getLogger(__name__)
+CLOCK_STEP_S = 1.0  # less is the clock's ordinary slewing
 
 
 class Tenant:
@@ -77,6 +78,7 @@ class Engine:
         self.dial_preview: Callable[[Tenant, int], None] = lambda tenant, user_id: None
         self.trunk_health: dict[int, p.TrunkHealth] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._clock_offset = wall_s() - monotonic_s()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Any, what: str) -> None:
@@ -188,7 +190,10 @@ class Engine:
         """Carry out what the floor wants done."""
         while effects := tenant.floor.take():
             for effect in effects:
-                self._apply(tenant, effect)
+                try:
+                    self._apply(tenant, effect)
+                except Exception:  # the others must still be done: somebody's hang-up is among them
+                    log.exception("%s of tenant %d was not done", type(effect).__name__, tenant.id)
         self._arm()
 
     def _apply(self, tenant: Tenant, effect: fx.Effect) -> None:
@@ -222,6 +227,9 @@ class Engine:
                 self.journal.fact(FACTS.pack(fact, tenant=tenant.id, at=now, call=call_id))
             case fx.AgentChanged(user_id=user_id):
                 self._save_agent(tenant, user_id)
+            case fx.AgentGone(user_id=user_id, last=last):
+                self.journal.agent_gone(tenant.id, user_id)
+                self.journal.live(tenant.id, f"agent:{user_id}", last)
             case fx.CallChanged(call_id=call_id):
                 call = tenant.floor.calls.get(call_id)
                 if call is not None:
@@ -255,16 +263,17 @@ class Engine:
 
     def _call_gone(self, tenant: Tenant, gone: fx.CallGone) -> None:
         self.journal.call_gone(tenant.id, gone.call_id)
-        tenant.trunks.release(gone.trunk_id)
         tenant.tried.pop(gone.call_id, None)
         if gone.lead_id is not None:
             self.journal.landed(tenant.id, gone.lead_id)
+        tenant.trunks.release(gone.trunk_id)
 
     def return_lead(self, tenant: Tenant, entry: dict[str, Any], reason: str, retry_after_s: float) -> None:
         """An undialed lead goes back to its list."""
         lead_id = int(entry["lead_id"])
         now = wall_s()
-        fact = LeadReturned(lead_id, int(entry["campaign_id"]), reason, now + retry_after_s if retry_after_s else None)
+        retry_at = now + retry_after_s if retry_after_s else None
+        fact = LeadReturned(lead_id, entry.get("campaign_id"), reason, retry_at)
         self.journal.fact(FACTS.pack(fact, tenant=tenant.id, at=now))
         self.journal.landed(tenant.id, lead_id)
 
@@ -318,18 +327,37 @@ class Engine:
             self._timer = asyncio.get_running_loop().call_later(delay, self._fire)
 
     def _fire(self) -> None:
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._follow_clock()
         now = wall_s()
         for tenant in self.tenants.values():
-            tenant.floor.advance(now)
+            try:
+                tenant.floor.advance(now)
+            except Exception:  # its timer is spent; what it leaves behind is the reconciler's
+                log.exception("a timer of tenant %d failed", tenant.id)
             self.apply(tenant)
         self._arm()
+
+    def _follow_clock(self) -> None:
+        """When the machine's clock was set, every deadline moves with it: two seconds stay two seconds."""
+        offset = wall_s() - monotonic_s()
+        step, self._clock_offset = offset - self._clock_offset, offset
+        if abs(step) > CLOCK_STEP_S:
+            log.warning("the clock was set by %.1f s; timers go on", step)
+            for tenant in self.tenants.values():
+                tenant.floor.timers.shift(step)
 
     async def reconcile(self) -> None:
         """Every 10 s: nothing may stand without a timer or an owner."""
         while True:
             await asyncio.sleep(10)
-            for tenant in self.tenants.values():
-                for found in tenant.floor.reconcile(wall_s()):
-                    log.error("reconciler: %s", found)
+            self._fire()  # a clock that was set is noticed here at the latest
+            for tenant in list(self.tenants.values()):
+                try:
+                    for found in tenant.floor.reconcile(wall_s()):
+                        log.error("reconciler: %s", found)
+                except Exception:
+                    log.exception("reconciling tenant %d failed", tenant.id)
                 self.apply(tenant)

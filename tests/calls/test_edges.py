@@ -1,0 +1,183 @@
+"""Races, late hands and dead phones: what lies between the usual ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from callcenter.acd.views import CallView
+from callcenter.calls import effects as fx
+from callcenter.calls import facts as f
+from callcenter.telephony import ports as p
+from tests.calls.world import CAMPAIGN, SDP, World
+
+ENTRY = {"lead_id": 5, "campaign_id": CAMPAIGN, "phone": "+8613900000001"}
+
+
+def offer(w: World, seconds: float | None = 30.0, user: int = 1) -> None:
+    """Show a lead to an agent."""
+    until = w.now + seconds if seconds is not None else None
+    view = CallView("c", "preview", "out", "preview", ENTRY["phone"], w.now, w.now, preview_until=until)  # type: ignore[arg-type]
+    w.team.offer(w.team.agents[user], view, dict(ENTRY), w.now)
+
+
+def test_available_is_no_answer_to_an_offered_lead() -> None:
+    w = World()
+    offer(w)
+    w.team.set_state(1, "available", "", w.now)
+    assert w.state() == "ringing"
+    assert w.team.agents[1].preview == ENTRY
+    assert not w.done(fx.ReturnLead)
+
+
+def test_a_lead_offered_for_the_hand_only_is_never_dialed_by_itself() -> None:
+    w = World()
+    offer(w, seconds=None)
+    assert w.floor.reconcile(w.now) == []
+    w.wait(600)
+    assert not w.done(fx.DialPreview)
+
+
+def test_an_agent_whose_offered_lead_is_gone_is_found_and_freed() -> None:
+    w = World()
+    offer(w)
+    w.team.agents[1].preview = {}
+    assert w.floor.reconcile(w.now)
+    assert w.state() == "available"
+    assert w.floor.reconcile(w.now) == []
+
+
+def test_pausing_while_the_offered_lead_is_being_dialed_returns_nothing_twice() -> None:
+    w = World()
+    offer(w)
+    w.team.agents[1].preview = {}
+    w.team.set_state(1, "paused", "lunch", w.now)
+    assert w.state() == "paused"
+    assert not w.done(fx.ReturnLead)
+
+
+def test_a_pause_of_long_ago_does_not_follow_an_unanswered_preview() -> None:
+    w = World()
+    w.team.set_state(1, "paused", "lunch", w.now)
+    w.end(w.dial(agent=1), p.Cause.BUSY)
+    assert w.state() == "paused"
+    w.team.set_state(1, "available", "", w.now)
+    offer(w)
+    w.end(w.dial(agent=1), p.Cause.BUSY)
+    assert w.state() == "available"
+
+
+@pytest.mark.parametrize("state", ["available", "paused", "offline"])
+def test_leaving_the_wrap_up_by_hand_ends_it_for_the_call_too(state: str) -> None:
+    w = World(required=False)
+    call = w.dial()
+    w.answer(call)
+    w.end(call)
+    assert w.state() == "wrap_up"
+    w.team.set_state(1, state, "", w.now)
+    assert w.state() == state
+    assert [x.call_id for x in w.facts(f.CallWrappedUp)] == [call.call_id]  # type: ignore[attr-defined]
+    assert w.team.agents[1].wrap_up_until is None
+    assert "wrap_end" in [x.kind for x in w.done(fx.Observed)]  # type: ignore[attr-defined]
+    w.wait(100)
+    assert len(w.facts(f.CallWrappedUp)) == 1
+
+
+def test_a_late_outcome_in_a_pause_does_not_pause_the_agent_again() -> None:
+    w = World(required=False)
+    call = w.dial()
+    w.answer(call)
+    w.end(call)
+    w.team.set_state(1, "paused", "", w.now)
+    w.floor.dispose(1, call.call_id, 1, "", None, True, "paused", w.now)
+    assert w.team.agents[1].wish == ""
+
+
+def test_a_phone_that_never_gets_connected_pauses_its_agent() -> None:
+    w = World()
+    w.team.phone(1, "off", w.now)
+    w.wait(25)
+    w.team.phone(1, "connecting", w.now)
+    w.team.set_state(1, "available", "", w.now)
+    w.wait(25)
+    assert (w.state(), w.team.agents[1].reason) == ("paused", "phone_lost")
+
+
+def test_a_wrap_up_with_a_dead_phone_ends_in_a_pause_and_not_in_an_availability_that_gets_no_calls() -> None:
+    w = World(required=False, wrap_up_s=60)
+    call = w.dial()
+    w.answer(call)
+    w.end(call)
+    w.team.phone(1, "off", w.now)
+    w.wait(61)
+    assert (w.state(), w.team.agents[1].reason) == ("paused", "phone_lost")
+
+
+def test_an_agent_who_is_disabled_leaves_a_last_document_and_no_saved_state() -> None:
+    w = World()
+    call = w.dial()
+    w.answer(call)
+    w.team.forget(1, w.now)
+    [gone] = w.done(fx.AgentGone)
+    assert gone.last.state == "offline"  # type: ignore[attr-defined]
+    w.team.know(1, "Back", (CAMPAIGN,), w.now + 1)
+    assert w.team.agents[1].seq > 0
+    w.end(call)
+    assert not w.floor.calls
+
+
+def test_an_answer_that_crosses_the_agents_hang_up_is_no_abandoned_call() -> None:
+    w = World()
+    call = w.dial(agent=1)
+    w.floor.agent_hang_up(1, w.now)
+    w.answer(call)
+    w.end(call, by_us=True)
+    [ended] = w.facts(f.CallEnded)
+    assert (ended.outcome, ended.cause) == ("cancelled", "cancelled")  # type: ignore[attr-defined]
+    assert "abandon" not in [x.kind for x in w.done(fx.Observed)]  # type: ignore[attr-defined]
+
+
+def test_silence_of_a_far_end_counts_from_the_resume_and_not_while_it_holds() -> None:
+    w = World()
+    call = w.dial()
+    w.answer(call)
+    w.floor.media(p.RtpSilent(w.now, fx.call_port(call.call_id), 20), w.now)
+    w.sip(p.LegUpdated, call, sdp=p.Sdp(SDP.address, direction="sendonly"))
+    w.wait(120)
+    assert call.hanging_up_since is None
+    w.sip(p.LegUpdated, call, sdp=SDP)
+    w.wait(29)
+    assert call.hanging_up_since is None
+    w.wait(2)
+    assert call.hanging_up_since is not None
+
+
+def test_an_unhold_after_a_silence_that_has_ended_hangs_nobody_up() -> None:
+    w = World()
+    call = w.dial()
+    w.answer(call)
+    w.floor.hold(1, True, w.now)
+    w.floor.media(p.RtpSilent(w.now, fx.call_port(call.call_id), 20), w.now)
+    w.wait(60)
+    w.floor.media(p.RtpStarted(w.now, fx.call_port(call.call_id)), w.now)
+    w.floor.hold(1, False, w.now)
+    w.wait(120)
+    assert call.hanging_up_since is None
+
+
+def test_the_recording_stops_when_the_agent_leaves_and_not_when_the_far_end_agrees() -> None:
+    w = World()
+    call = w.dial()
+    w.answer(call)
+    w.floor.agent_hang_up(1, w.now)
+    assert len(w.done(fx.StopRecord)) == 1
+    w.end(call, by_us=True)
+    assert len(w.done(fx.StopRecord)) == 1
+
+
+def test_an_invite_that_never_went_out_is_not_the_callees_no_answer() -> None:
+    w = World()
+    call = w.dial()
+    call.leg = type(call.leg).NEW
+    w.wait(60)
+    [ended] = w.facts(f.CallEnded)
+    assert ended.outcome == "congestion"  # type: ignore[attr-defined]
