@@ -16,6 +16,7 @@ from callcenter import log  # noqa: E402
 from callcenter.config import load  # noqa: E402  (a name `config` would be taken for a setting)
 
 _settings = load()
+control_socket_disable = True  # it would lie outside the checkout
 worker_class = "gevent"
 worker_connections = 2000
 timeout = 60
