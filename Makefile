@@ -12,7 +12,7 @@ run: deps ui
 	@$(PY) -m callcenter.processes.runner $(ARGS)
 
 test: dev-deps peers check ui
-	$(PY) -m pytest -m "not soak"
+	$(PY) -m pytest -m "not soak" -ra --durations=20
 
 check: dev-deps ui-deps
 	$(VENV)/bin/ruff check .
@@ -25,7 +25,7 @@ bench: dev-deps peers
 	$(PY) -m benchmarks
 
 soak: dev-deps ui peers
-	$(PY) -m pytest -m soak --timeout 3600
+	$(PY) -m pytest -m soak -s --timeout 3600
 
 promises: dev-deps
 	@$(PY) -m tools.promises

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
+import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +31,22 @@ RECYCLING = {
 
 @pytest.mark.promise("P4", "A1", "A2", "R3")
 def test_campaign_survives_the_death_of_each_process(tmp_path: Path) -> None:
-    leads = numbers("answer", 60) + numbers("busy", 12)
+    survive(tmp_path, VICTIMS, numbers("answer", 60) + numbers("busy", 12))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_campaign_survives_deaths_in_random_order(tmp_path: Path) -> None:
+    """As many kills as fit into SOAK_MINUTES (20), in a random order that SOAK_SEED repeats."""
+    minutes, seed = int(os.environ.get("SOAK_MINUTES", "20")), int(os.environ.get("SOAK_SEED", "1"))
+    print(f"seed {seed}, {minutes} minutes")
+    kills = int(minutes * 60 / (2.5 * BETWEEN_S))
+    victims = random.Random(seed).choices(VICTIMS, k=kills)
+    survive(tmp_path, victims, numbers("answer", 30 * minutes) + numbers("busy", 5 * minutes), finish_s=60.0 * minutes)
+
+
+def survive(tmp_path: Path, victims: Sequence[str], leads: list[str], finish_s: float = 150.0) -> None:
+    """Run a campaign, kill `victims` one after the other, and prove at the end that nothing was lost or doubled."""
     carriers = Carriers(tmp_path, ring_ms=600)
     installation = Installation(tmp_path / "var", "--no-demo")
     headsets = []
@@ -45,12 +63,14 @@ def test_campaign_survives_the_death_of_each_process(tmp_path: Path) -> None:
         for worker in workers:
             worker.start()
         office.press("start")
-        for victim in VICTIMS:
+        for victim in victims:
             time.sleep(BETWEEN_S)
             talking = _talks(installation)
             installation.kill(victim)
             until(lambda before=talking: _talks(installation) > before, f"calls go on after {victim} was killed", 40)
-        until(lambda: not set(office.lead_statuses()) & {"new", "retry", "in_progress"}, "the list is finished", 150)
+        until(
+            lambda: not set(office.lead_statuses()) & {"new", "retry", "in_progress"}, "the list is finished", finish_s
+        )
         until(lambda: not installation.redis().hlen(f"calls:{office.tenant}"), "no call is left", 20)
         until(lambda: _at_rest(installation), "every recording is at rest", 90)
         _check_calls(installation, carriers, leads)
