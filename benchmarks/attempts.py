@@ -83,7 +83,7 @@ def run_rate(
     whole: Whole, shop: Shop, carriers: dict[str, SippCarrier], rate: float, seconds: float, nth: int
 ) -> Figures:
     """One campaign at `rate`."""
-    by_outcome = _numbers(nth, round(rate * (seconds + LEAD_IN_S + 1)))
+    by_outcome = _numbers(nth, round(rate * 1.03 * (seconds + LEAD_IN_S + 1)))
     numbers = [n for group in by_outcome.values() for n in group]
     numbers.sort(key=lambda n: n[-6:])
     before = {o: c.counted() for o, c in carriers.items()}
