@@ -99,9 +99,16 @@ class Installation:
         return f"postgresql://callcenter:{password}@127.0.0.1:{self.ports['POSTGRES_PORT']}/callcenter"
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """Rows of the database, seen as its owner."""
-        with psycopg.connect(self.database_url, row_factory=dict_row) as db:
-            return list(db.execute(query, values).fetchall())
+        """Rows of the database, seen as its owner; waits while it is being killed."""
+        end = time.monotonic() + 30
+        while True:
+            try:
+                with psycopg.connect(self.database_url, row_factory=dict_row) as db:
+                    return list(db.execute(query, values).fetchall())
+            except psycopg.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
 
     def redis(self) -> redis.Redis:
         """A connection to the embedded Valkey."""

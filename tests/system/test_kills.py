@@ -19,7 +19,7 @@ from tests.system.installation import Installation
 from tests.system.office import Office, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(420)]
-VICTIMS = ("media-0", "edge", "backoffice", "web", "valkey", "worker", "engine")
+VICTIMS = ("media-0", "edge", "backoffice", "web", "valkey", "worker", "postgres", "engine")
 BETWEEN_S = 8.0
 RECYCLING = {
     "busy": {"after_s": 1, "tries": 1},
