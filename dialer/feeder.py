@@ -1,8 +1,9 @@
 """The feeder: keeps each running campaign's hopper filled with leads that may be dialed now.
 
 Order (product row D9): call-backs that are due, then new leads, then those to try again; inside each by priority. A
-lead whose local time is outside the calling hours is passed over. Leads taken are marked `in_progress` in the same
-statement that chooses them; if Redis then refuses them, the scheduler's reconciler brings them back.
+lead whose local time is outside the calling hours is passed over, and so is one whom an agent has promised a call in
+person (row D8): it stands on that agent's desk, to be dialed by his hand. Leads taken are marked `in_progress` in the
+same statement that chooses them; if Redis then refuses them, the scheduler's reconciler brings them back.
 """
 
 from __future__ import annotations
@@ -11,22 +12,24 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import redis
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, exists, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.types import BigInteger, Text
 
 from callcenter import wire
+from callcenter.auth.models import User
 from callcenter.clock import utc_now
 from callcenter.compliance.calling_window import is_open, next_opening
 from callcenter.compliance.models import RuleSet
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.tenancy.models import Enterprise
-from crm.models import Callback, Customer, Lead, LeadList
+from crm.models import BlacklistEntry, Callback, Customer, Lead, LeadList
 from dialer import hopper
 from dialer.models import Campaign, CampaignState
 
@@ -35,6 +38,7 @@ TURN_S = 0.5
 FIGURES_S = 4.0
 MOST_IN_HOPPER = 2000
 _ORDER = {"callback": 0, "new": 1, "retry": 2}
+_LATER = 1 << 39
 
 _PICK = text(
     """
@@ -45,6 +49,8 @@ _PICK = text(
           AND (next_at IS NULL OR next_at <= :now)
           AND NOT EXISTS (SELECT 1 FROM blacklist_entry b
                           WHERE b.tenant_id = lead.tenant_id AND b.phone_e164 = lead.phone_e164 AND b.enabled)
+          AND NOT EXISTS (SELECT 1 FROM callback c JOIN user_account u ON u.id = c.user_id AND u.enabled
+                          WHERE c.lead_id = lead.id AND c.state = 'open')
         ORDER BY priority DESC, next_at NULLS FIRST, id
         LIMIT :n FOR UPDATE SKIP LOCKED)
     RETURNING id, list_id, name, phone_e164, alt_phones, fields, time_zone, priority, attempts, customer_id, next_at
@@ -61,6 +67,7 @@ class Feeder:
         self._drain = connection.register_script(hopper.DRAIN)
         self._zones: dict[int, tuple[float, list[str]]] = {}  # campaign → (read at, zones of its leads)
         self._figures_at: dict[int, float] = {}
+        self._fed_from: dict[int, set[int]] = {}  # campaign → lists whose leads are in its hopper
 
     def run(self, stop: threading.Event) -> None:
         """Feed until `stop` is set."""
@@ -72,12 +79,17 @@ class Feeder:
         with platform_session() as session:
             rows = session.execute(select(Campaign.tenant_id, Campaign.id, Campaign.state)).all()
         for tenant, campaign, state in rows:
-            if state == CampaignState.RUNNING:
-                self.feed(tenant, campaign)
-            elif self._redis.zcard(hopper.hopper_key(tenant, campaign)):
-                self.empty(tenant, campaign)
-            if time.monotonic() >= self._figures_at.get(campaign, 0.0):
-                self._figures(tenant, campaign)
+            try:
+                if state == CampaignState.RUNNING:
+                    self.feed(tenant, campaign)
+                elif self._redis.zcard(hopper.hopper_key(tenant, campaign)):
+                    self.empty(tenant, campaign)
+                if time.monotonic() >= self._figures_at.get(campaign, 0.0):
+                    self._figures(tenant, campaign)
+            except (redis.RedisError, OperationalError, InterfaceError):
+                raise
+            except Exception:
+                log.exception("campaign %d of tenant %d can't be fed; the others are", campaign, tenant)
 
     # ------------------------------------------------------------------------------------------------------- filling
 
@@ -89,11 +101,17 @@ class Feeder:
             if campaign is None:
                 return 0
             wanted = min(MOST_IN_HOPPER, max(100, 4 * campaign.max_lines))
-            if size > wanted // 2:
-                return 0
             lists = _lists(session, campaign_id)
-            if not lists:
+            fed_from = self._fed_from.get(campaign_id)
+            if size and (fed_from is None or not fed_from <= set(lists)):
+                # A list was taken away (or may have been, before this process began): its leads are not dialed.
+                self.empty(tenant, campaign_id)
+                size = 0
+            if not size:
+                self._fed_from[campaign_id] = set()
+            if not lists or size > wanted // 2:
                 return 0
+            self._fed_from.setdefault(campaign_id, set()).update(lists)
             windows, holidays = _rules(session, campaign)
             now = utc_now()
             own = _enterprise_zone(session, tenant)
@@ -128,13 +146,10 @@ class Feeder:
     def empty(self, tenant: int, campaign_id: int) -> None:
         """Take the leads of a campaign that no longer runs out of its hopper."""
         entries = self._drain(keys=[hopper.hopper_key(tenant, campaign_id), hopper.leads_key(tenant)])
-        with tenant_session(tenant) as session:
-            for raw in entries:
-                entry = hopper.entry(raw)
-                session.execute(
-                    text("UPDATE lead SET status = :s WHERE id = :i AND status = 'in_progress'"),
-                    {"s": entry["status"], "i": entry["lead_id"]},
-                )
+        back = [{"s": e["status"], "i": e["lead_id"]} for e in map(hopper.entry, entries)]
+        if back:
+            with tenant_session(tenant) as session:
+                session.execute(text("UPDATE lead SET status = :s WHERE id = :i AND status = 'in_progress'"), back)
 
     # ------------------------------------------------------------------------------------------------------- figures
 
@@ -157,9 +172,14 @@ class Feeder:
             own = _enterprise_zone(session, tenant)
             zones = self._zones_of(session, campaign_id, lists)
             open_zones = [z for z in zones if is_open(windows, holidays, z or own, now)]
-            waiting = select(Lead.id).where(Lead.list_id.in_(lists), Lead.status.in_(list(_ORDER)))
+            personal = exists().where(
+                Callback.lead_id == Lead.id, Callback.state == "open", User.id == Callback.user_id, User.enabled
+            )
+            waiting = select(Lead.id).where(Lead.list_id.in_(lists), Lead.status.in_(list(_ORDER)), ~personal)
             due = (Lead.next_at.is_(None)) | (Lead.next_at <= now)
-            dialable = session.execute(waiting.where(due, Lead.time_zone.in_(open_zones)).limit(1)).first() is not None
+            blocked = exists().where(BlacklistEntry.phone_e164 == Lead.phone_e164, BlacklistEntry.enabled)
+            ready = waiting.where(due, Lead.time_zone.in_(open_zones), ~blocked)
+            dialable = session.execute(ready.limit(1)).first() is not None
             shut = set(session.scalars(waiting.with_only_columns(Lead.time_zone).where(due).distinct()))
             openings = [next_opening(windows, holidays, z or own, now) for z in shut - set(open_zones)]
             retry = session.scalar(waiting.with_only_columns(func.min(Lead.next_at)).where(Lead.next_at > now))
@@ -227,8 +247,18 @@ def _add_customers(session: Session, leads: list[dict[str, Any]]) -> None:
                 lead["customer_id"] = by_phone[phone]
 
 
+def order(status: str, priority: int, next_at: datetime | None, lead_id: int) -> int:
+    """A lead's place in the hopper: by status, then priority (-1000 to 1000, higher first), then those never put off in
+    the order of their ids, then by when they are due, to an eighth of a second.
+
+    Redis keeps it as a double, which is exact up to 2**53: 2 bits, 11 bits and 40 bits.
+    """
+    fine = _LATER + round(next_at.timestamp() * 8) if next_at is not None else min(lead_id, _LATER - 1)
+    return (_ORDER[status] << 51) + ((1000 - max(-1000, min(1000, priority))) << 40) + fine
+
+
 def _entry(lead: dict[str, Any], campaign_id: int, lists: dict[int, str], own_zone: str) -> dict[str, Any]:
-    """A hopper entry; `order` sorts call-backs, then new, then retries, each by priority and age."""
+    """A hopper entry."""
     card = {
         "name": lead["name"],
         "phone": lead["phone_e164"],
@@ -240,7 +270,6 @@ def _entry(lead: dict[str, Any], campaign_id: int, lists: dict[int, str], own_zo
         "customer_id": lead["customer_id"],
         "time_zone": lead["time_zone"] or own_zone,
     }
-    due = lead["next_at"] or datetime.fromtimestamp(0, UTC)
     return {
         "lead_id": lead["id"],
         "campaign_id": campaign_id,
@@ -251,6 +280,6 @@ def _entry(lead: dict[str, Any], campaign_id: int, lists: dict[int, str], own_zo
         "status": lead["status"],
         "attempts": lead["attempts"],
         "customer_id": lead["customer_id"],
-        "order": _ORDER[lead["status"]] * 1e13 - lead["priority"] * 1e10 + due.timestamp() * 0.1 + lead["id"] * 1e-6,
+        "order": order(lead["status"], lead["priority"], lead["next_at"], lead["id"]),
         "card": card,
     }

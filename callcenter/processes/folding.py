@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import case, select, update
+from sqlalchemy import case, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,8 +25,9 @@ from callcenter.calls.models import Call
 from callcenter.clock import to_utc
 from callcenter.events.envelope import FACTS, Envelope, UnknownMessage
 from crm.actions import outcomes
+from crm.actions.callbacks import CallbackState
 from crm.actions.customers import customer_of_lead
-from crm.models import Lead, LeadStatus
+from crm.models import Callback, Lead, LeadStatus
 from dialer.models import Campaign, CampaignDay, Refusal
 
 Told = tuple[Envelope, object]
@@ -69,12 +70,14 @@ def rounds(told: list[Told]) -> Iterator[list[Told]]:
 
 
 def fold_round(session: Session, told: list[Told], zone: ZoneInfo, follows: Follows) -> None:
-    """Rows first, in few statements; then what follows from them for leads and customers."""
+    """Rows first, in few statements; then what follows from them for leads and customers. A call's second end (from the
+    reconciler, say, for one that was only slow) corrects its row and counts no more."""
+    first = _not_ended(session, cdr.of(f.CallEnded, told))
     cdr.fold(session, told)
     for connected in cdr.of(f.CallConnected, told):
         _make_customer(session, connected)
     started, ended = cdr.of(f.CallStarted, told), cdr.of(f.CallEnded, told)
-    _count(session, started, ended, zone, follows)
+    _count(session, started, first, zone, follows)
     _end_leads(session, ended)
     for envelope, fact in told:
         _fold(session, envelope, fact, follows)
@@ -101,7 +104,7 @@ def _fold(session: Session, envelope: Envelope, fact: object, follows: Follows) 
             session.execute(
                 update(Lead)
                 .where(Lead.id == fact.lead_id, Lead.status == LeadStatus.IN_PROGRESS.value)
-                .values(status=_undialed_status(), next_at=to_utc(fact.retry_at) if fact.retry_at else Lead.next_at)
+                .values(status=undialed_status(), next_at=to_utc(fact.retry_at) if fact.retry_at else Lead.next_at)
             )
         case f.LeadRefused():
             _refused(session, envelope, fact)
@@ -109,8 +112,23 @@ def _fold(session: Session, envelope: Envelope, fact: object, follows: Follows) 
             follows.closed.append(fact.recording_id)
 
 
-def _undialed_status() -> Any:
-    return case((Lead.attempts > 0, LeadStatus.RETRY.value), else_=LeadStatus.NEW.value)
+def _not_ended(session: Session, ended: list[f.CallEnded]) -> list[f.CallEnded]:
+    """Those of `ended` whose call had no end before, each call once."""
+    if not ended:
+        return []
+    query = select(Call.id).where(Call.id.in_([e.call_id for e in ended]), Call.ended_at.is_not(None))
+    before = set(session.scalars(query))
+    return [e for e in {e.call_id: e for e in ended}.values() if e.call_id not in before]
+
+
+def undialed_status() -> Any:
+    """What a lead is again that was taken and not dialed."""
+    promised = exists().where(Callback.lead_id == Lead.id, Callback.state == CallbackState.OPEN.value)
+    return case(
+        (promised, LeadStatus.CALLBACK.value),
+        (Lead.attempts > 0, LeadStatus.RETRY.value),
+        else_=LeadStatus.NEW.value,
+    )
 
 
 def _refused(session: Session, envelope: Envelope, fact: f.LeadRefused) -> None:
@@ -124,7 +142,7 @@ def _refused(session: Session, envelope: Envelope, fact: f.LeadRefused) -> None:
     )  # fmt: skip
     values: dict[str, Any] = {"status": LeadStatus.BLOCKED.value}
     if fact.retry_at is not None:
-        values = {"status": _undialed_status(), "next_at": to_utc(fact.retry_at)}
+        values = {"status": undialed_status(), "next_at": to_utc(fact.retry_at)}
     session.execute(
         update(Lead).where(Lead.id == fact.lead_id, Lead.status == LeadStatus.IN_PROGRESS.value).values(**values)
     )

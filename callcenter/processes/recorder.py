@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date, timedelta
@@ -21,7 +22,7 @@ from redis.exceptions import RedisError, ResponseError
 from rq import Queue
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from callcenter import wire
@@ -30,7 +31,7 @@ from callcenter.clock import to_utc, utc_now
 from callcenter.db.session import tenant_session
 from callcenter.events import streams
 from callcenter.events.envelope import Envelope
-from callcenter.processes.folding import Unfoldable, fold_round, rounds, unpack
+from callcenter.processes.folding import fold_round, rounds, unpack
 from callcenter.tenancy.models import Enterprise
 from dialer import hopper
 from dialer.models import CampaignDay
@@ -40,6 +41,8 @@ CONSUMER = "recorder-1"
 FAILED_STREAM = "facts:failed"
 BATCH = 400
 CLAIM_IDLE_MS = 30_000
+TRIM_EVERY_S = 30.0
+AWAY = (OperationalError, InterfaceError, RedisError)  # the fault is not the fact's: it is folded later
 
 
 def run(stop: threading.Event) -> None:
@@ -51,12 +54,16 @@ def run(stop: threading.Event) -> None:
         if "BUSYGROUP" not in str(error):
             raise
     record_pending()
+    trimmed = time.monotonic()
     while not stop.is_set():
         answer: Any = connection.xreadgroup(
             streams.RECORDER_GROUP, CONSUMER, {streams.FACTS_STREAM: ">"}, count=BATCH, block=1000
         )
         for _, entries in answer or ():
             record(entries)
+        if time.monotonic() >= trimmed + TRIM_EVERY_S:
+            trimmed = time.monotonic()
+            trim()
 
 
 def record_pending() -> None:
@@ -73,6 +80,18 @@ def record_pending() -> None:
         record(entries)
 
 
+def trim() -> None:
+    """Let go of what is folded: from the oldest fact on that waits, the stream stays. So it grows only while nobody
+    folds, and is never cut before that."""
+    connection = streams.client()
+    groups: Any = connection.xinfo_groups(streams.FACTS_STREAM)
+    if len(groups) != 1:
+        return  # somebody else reads too; what they need is theirs to say
+    waiting: Any = connection.xpending(streams.FACTS_STREAM, streams.RECORDER_GROUP)
+    oldest = waiting["min"] or groups[0]["last-delivered-id"]
+    connection.xtrim(streams.FACTS_STREAM, minid=oldest.decode(), approximate=True)
+
+
 def record(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
     """Fold a batch and acknowledge it."""
     connection = streams.client()
@@ -84,10 +103,15 @@ def record(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         except (msgspec.DecodeError, msgspec.ValidationError, KeyError) as error:
             connection.xadd(FAILED_STREAM, {"raw": fields.get(b"e", b""), "reason": str(error)}, maxlen=10_000)
             log.error("fact %s can't be read: %s", entry_id, error)
-    for tenant, envelopes in by_tenant.items():
+    for tenant, told in by_tenant.items():
+        # The engine writes again what it does not know to be written: the same fact may lie twice in one batch.
+        envelopes = list({e.id: e for e in reversed(told)}.values())[::-1]
         try:
             _record_batch(tenant, envelopes)
-        except (IntegrityError, DataError, Unfoldable):
+        except AWAY:
+            raise
+        except Exception as error:
+            log.warning("a batch of %d facts is folded one by one: %s", len(envelopes), type(error).__name__)
             for envelope in envelopes:
                 _record_alone(tenant, envelope)
     connection.xack(streams.FACTS_STREAM, streams.RECORDER_GROUP, *[e[0] for e in entries])
@@ -114,11 +138,14 @@ def _record_batch(tenant: int, envelopes: list[Envelope]) -> None:
 def _record_alone(tenant: int, envelope: Envelope) -> None:
     try:
         _record_batch(tenant, [envelope])
-    except (IntegrityError, DataError, Unfoldable):
-        stripped = _without_dangling(tenant, envelope)
+    except AWAY:
+        raise
+    except Exception:
         try:
-            _record_batch(tenant, [stripped])
-        except (IntegrityError, DataError, Unfoldable) as error:
+            _record_batch(tenant, [_without_dangling(tenant, envelope)])
+        except AWAY:
+            raise
+        except Exception as error:
             log.exception("fact %s (%s) can't be folded", envelope.id, envelope.type)
             streams.client().xadd(FAILED_STREAM, {"e": wire.to_json(envelope), "reason": str(error)}, maxlen=10_000)
 

@@ -9,12 +9,14 @@ from typing import Any
 import psycopg
 import redis
 from sqlalchemy import delete, select
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from callcenter import config, ids, wire
 from callcenter.calls.commands import SettingsChanged
 from callcenter.clock import wall_s
 from callcenter.db.outbox import CHANNEL, OutboxRow
 from callcenter.db.session import platform_session, tenant_session
+from callcenter.errors import Unavailable
 from callcenter.events import streams
 from callcenter.events.envelope import Envelope
 from callcenter.processes import documents
@@ -24,6 +26,7 @@ from crm import blacklist
 log = logging.getLogger(__name__)
 BATCH = 200
 POLL_S = 1.0
+AWAY = (redis.RedisError, OperationalError, InterfaceError, OSError, Unavailable)  # not the message's own fault
 SETTINGS_TENANTS = "cfg:tenants"
 
 
@@ -49,7 +52,12 @@ def synchronise() -> None:
     with platform_session() as session:
         tenants = list(session.scalars(select(Enterprise.id)))
     for tenant in tenants:
-        synchronise_tenant(tenant)
+        try:
+            synchronise_tenant(tenant)
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("settings of tenant %d can't be written; the others are", tenant)
 
 
 def synchronise_tenant(tenant: int) -> None:
@@ -77,7 +85,9 @@ def carry() -> int:
         for row in rows:
             try:
                 _carry_one(row.tenant_id, row.topic, row.body)
-            except (KeyError, ValueError, TypeError):
+            except AWAY:
+                raise  # nothing is deleted: all of it is carried again
+            except Exception:
                 log.exception("outbox message %s of topic %s can't be carried; it is dropped", row.id, row.topic)
         session.execute(delete(OutboxRow).where(OutboxRow.id.in_([r.id for r in rows])))
     return len(rows)

@@ -10,7 +10,7 @@ import logging
 import threading
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from callcenter import wire
 from callcenter.calls.facts import CallEnded
@@ -20,12 +20,14 @@ from callcenter.db.session import platform_session, tenant_session
 from callcenter.events import streams
 from callcenter.events.envelope import FACTS
 from callcenter.processes.engine.journal import calls_key
+from callcenter.processes.folding import undialed_status
 from callcenter.recordings import store as recordings
 from callcenter.telephony.ports import Cause
 from callcenter.tenancy.models import Enterprise
-from crm.jobs import imports
+from crm.jobs import imports, uploads
 from crm.models import Lead, LeadStatus
 from dialer import hopper
+from dialer.models import Campaign
 
 log = logging.getLogger(__name__)
 TURN_S = 10.0
@@ -38,27 +40,52 @@ class Scheduler:
     def __init__(self) -> None:
         self._turns = 0
         self._stuck_leads: dict[int, set[int]] = {}
+        self._lone_entries: dict[int, set[bytes]] = {}
         self._open_calls: dict[int, set[str]] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""
         while not stop.wait(TURN_S):
             self._turns += 1
-            for work in (imports.recover, recordings.recover):
+            for work in (imports.recover, recordings.recover, uploads.sweep):
                 try:
                     work()
                 except Exception:
                     log.exception("%s failed; it is tried again", work.__module__)
-            if self._turns % RECONCILE_EVERY == 0 and facts_lag() == 0:
-                self.reconcile()
+            try:
+                if self._turns % RECONCILE_EVERY == 0 and facts_lag() == 0:
+                    self.reconcile()
+            except Exception:
+                log.exception("reconciling failed; it is tried again")
 
     def reconcile(self) -> None:
         """Leads that are neither in a hopper nor in flight, and calls that nobody holds."""
         with platform_session() as session:
             tenants = list(session.scalars(select(Enterprise.id)))
         for tenant in tenants:
-            self._leads(tenant)
-            self._calls(tenant)
+            for look in (self._entries, self._leads, self._calls):
+                try:
+                    look(tenant)
+                except Exception:
+                    log.exception("tenant %d could not be reconciled", tenant)
+
+    def _entries(self, tenant: int) -> None:
+        """Entries that no campaign's hopper names, and hoppers of campaigns that are gone: they would hold their leads
+        for ever."""
+        connection = streams.client()
+        with tenant_session(tenant) as session:
+            hoppers = {hopper.hopper_key(tenant, c) for c in session.scalars(select(Campaign.id))}
+        keys: Any = connection.hkeys(hopper.leads_key(tenant))
+        named = {raw for key in hoppers for raw in connection.zrange(key, 0, -1)}
+        alone = set(keys) - named
+        if again := alone & self._lone_entries.get(tenant, set()):
+            log.warning("reconciler: %d hopper entries were in no hopper", len(again))
+            entries: Any = connection.hmget(hopper.leads_key(tenant), list(again))
+            named_by = {hopper.hopper_key(tenant, hopper.entry(e)["campaign_id"]) for e in entries if e is not None}
+            connection.hdel(hopper.leads_key(tenant), *again)
+            if gone := named_by - hoppers:
+                connection.delete(*gone)
+        self._lone_entries[tenant] = alone - again
 
     def _leads(self, tenant: int) -> None:
         connection = streams.client()
@@ -72,7 +99,7 @@ class Scheduler:
                 session.execute(
                     update(Lead)
                     .where(Lead.id.in_(again), Lead.status == LeadStatus.IN_PROGRESS.value)
-                    .values(status=text("CASE WHEN attempts > 0 THEN 'retry' ELSE 'new' END"))
+                    .values(status=undialed_status())
                 )
         self._stuck_leads[tenant] = lost - again
 
@@ -106,6 +133,8 @@ def _end_of(row: Call) -> CallEnded:
 
 def facts_lag() -> int:
     """How many facts the recorder has not yet folded."""
+    if not streams.client().exists(streams.FACTS_STREAM):
+        return 0  # a new installation
     groups: Any = streams.client().xinfo_groups(streams.FACTS_STREAM)
     for group in groups:
         if group["name"] == streams.RECORDER_GROUP.encode():

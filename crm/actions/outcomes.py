@@ -6,7 +6,7 @@ the call-back and the follow-up unique by call) and changes nothing when it come
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,7 +77,9 @@ def leads_attempted(session: Session, calls: Sequence[Ended]) -> None:
     grouped = session.execute(of_leads.group_by(LeadAttempt.lead_id, LeadAttempt.outcome))
     alike = Counter({(lead_id, outcome): int(n) for lead_id, outcome, n in grouped})
     opened = select(Callback).where(Callback.lead_id.in_(ids), Callback.state == CallbackState.OPEN)
-    callbacks = {c.lead_id: c for c in session.scalars(opened.order_by(Callback.due_at))}
+    callbacks: dict[int, list[Callback]] = defaultdict(list)
+    for callback in session.scalars(opened.order_by(Callback.due_at)):
+        callbacks[callback.lead_id or 0].append(callback)
     for call in calls:
         lead = leads.get(call.lead_id)
         if lead is None:
@@ -90,15 +92,20 @@ def leads_attempted(session: Session, calls: Sequence[Ended]) -> None:
         if attempt.outcome:
             continue
         alike[lead.id, call.outcome] += 1
-        promised = callbacks.get(lead.id)
-        _fold_end(lead, attempt, call, alike[lead.id, call.outcome], promised)
-        if promised is not None and promised.state != CallbackState.OPEN:
-            del callbacks[lead.id]
+        still = callbacks[lead.id]
+        if call.outcome == recycling.CONNECTED:
+            for kept in [c for c in still if c.due_at <= call.at and c.call_id != call.call_id]:
+                kept.state = CallbackState.DONE
+                still.remove(kept)
+        _fold_end(
+            lead, attempt, call, alike[lead.id, call.outcome], next((c for c in still if c.due_at > call.at), None)
+        )
     session.flush()
 
 
 def _fold_end(lead: Lead, attempt: LeadAttempt, call: Ended, alike: int, promised: Callback | None) -> None:
-    """One ended call into its lead; `alike` counts the lead's tries with this outcome, this one included."""
+    """One ended call into its lead; `alike` counts the lead's tries with this outcome, this one included; `promised` is
+    the next call-back that is still to come."""
     rules = dict(call.campaign.recycling) if call.campaign is not None else {}
     counted = call.outcome == recycling.CONNECTED or recycling.rule_for(call.outcome, rules).counts
     attempt.outcome, attempt.cause, attempt.counted, attempt.at = call.outcome, call.cause, counted, call.at
@@ -108,7 +115,7 @@ def _fold_end(lead: Lead, attempt: LeadAttempt, call: Ended, alike: int, promise
         lead.last_attempt_at, lead.last_outcome = call.at, call.outcome
     if not newest or attempt.disposition_id is not None or lead.status in _KEPT:
         return  # a later try, the agent, or a block has decided already
-    if promised is not None and promised.due_at > call.at:
+    if promised is not None:
         lead.status, lead.next_at = LeadStatus.CALLBACK, promised.due_at
         return
     # A connected lead waits here for its disposition: finished, if none comes.
@@ -121,8 +128,6 @@ def _fold_end(lead: Lead, attempt: LeadAttempt, call: Ended, alike: int, promise
         now=call.at,
     )
     lead.status, lead.next_at = after.status, after.next_at
-    if promised is not None and call.outcome == recycling.CONNECTED:
-        promised.state = CallbackState.DONE
 
 
 def lead_dispositioned(

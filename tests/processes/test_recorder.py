@@ -147,3 +147,101 @@ def test_facts_of_a_deleted_lead_do_not_hold_up_the_rest(connection: redis.Redis
     recorder.record(entries(facts))
     assert len(world.rows()["call"]) == 40
     assert not connection.xlen(recorder.FAILED_STREAM)
+
+
+@pytest.mark.promise("P4")
+def test_a_fact_that_lies_twice_in_one_batch_counts_once(connection: redis.Redis) -> None:
+    once, twice = World("once"), World("twice")
+    recorder.record(entries(once.shift(5)))
+    recorder.record(entries([e for fact in twice.shift(5) for e in (fact, fact)]))
+    assert twice.rows() == once.rows()
+
+
+@pytest.mark.promise("R3")
+def test_a_second_end_of_a_call_is_not_counted_again(connection: redis.Redis) -> None:
+    world = World("slow")
+    facts = world.shift(6)
+    recorder.record(entries(facts))
+    before = world.rows()
+    ends = [e for e in facts if e.type == "call.ended"]
+    again = [FACTS.pack(FACTS.unpack(e), tenant=e.tenant, at=e.at + 60, call=e.call) for e in ends]
+    recorder.record(entries(again))
+    after = world.rows()
+    assert after["campaign_day"] == before["campaign_day"]
+    assert after["lead_attempt"] == before["lead_attempt"]
+
+
+@pytest.mark.promise("P4")
+def test_facts_of_an_enterprise_that_is_gone_hold_nobody_up(connection: redis.Redis) -> None:
+    world = World("stays")
+    stray = FACTS.pack(f.CallWrappedUp("none", 1, START), tenant=999_999, at=START, call="none")
+    recorder.record(entries([stray, *world.shift(3)]))
+    assert len(world.rows()["call"]) == 40
+    assert connection.xlen(recorder.FAILED_STREAM) == 1
+
+
+@pytest.mark.promise("P4")
+def test_the_stream_lets_go_of_what_is_folded_and_of_nothing_else(
+    connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World("trim")
+    for n in range(3):
+        for fact in world.shift(n):
+            connection.xadd(streams.FACTS_STREAM, {"e": wire.to_json(fact)})
+    read: Any = connection.xreadgroup(
+        streams.RECORDER_GROUP, recorder.CONSUMER, {streams.FACTS_STREAM: ">"}, count=recorder.BATCH
+    )
+    [(_, first)] = read
+    total: Any = connection.xlen(streams.FACTS_STREAM)
+    recorder.trim()
+    assert connection.xlen(streams.FACTS_STREAM) == total  # read, not folded
+    recorder.record(first)
+    recorder.trim()
+    kept: Any = connection.xlen(streams.FACTS_STREAM)
+    assert total - len(first) <= kept < total
+
+
+def test_a_promise_is_kept_by_the_call_in_which_the_next_outcome_was_set_early(connection: redis.Redis) -> None:
+    world = World("kept")
+    callback = dict(world.dispositions)["callback"]
+    lead, phone = world.leads[0], "+8613800000000"
+
+    def call(name: str, at: float, later: float | None) -> list[Envelope]:
+        common = (name, "power", phone, "", None, world.campaign, lead, None)
+        facts: list[tuple[float, object]] = [
+            (at, f.CallStarted(*common, None, at)),
+            (at + 1, f.CallConnected(name, world.agents[0], at + 1, 5)),
+            (
+                at + 2,
+                f.CallDispositioned(
+                    name, world.agents[0], world.campaign, lead, None, phone, callback, "", later, True
+                ),
+            ),
+            (
+                at + 9,
+                f.CallEnded(
+                    *common, world.agents[0], at, at, at + 1, at + 1, at + 9, "connected", "normal", 200, "customer",
+                    5, 0.0,
+                ),
+            ),
+        ]  # fmt: skip
+        return [FACTS.pack(fact, tenant=world.tenant, at=when, call=name) for when, fact in facts]
+
+    recorder.record(entries(call("a", START, START + 100)))
+    recorder.record(entries(call("b", START + 200, START + 900)))
+    assert [state for _, _, state in world.rows()["callback"]] == ["done", "open"]
+    [status] = [r[1] for r in world.rows()["lead"] if r[0] == 0]
+    assert status == "callback"
+
+
+@pytest.mark.promise("D8")
+def test_a_promised_lead_that_was_taken_and_not_dialed_is_promised_again(connection: redis.Redis) -> None:
+    world = World("again")
+    with tenant_session(world.tenant) as session:
+        session.execute(
+            text("INSERT INTO callback (tenant_id, lead_id, due_at, state) VALUES (:t, :l, now(), 'open')"),
+            {"t": world.tenant, "l": world.leads[0]},
+        )
+    back = [FACTS.pack(f.LeadReturned(i, world.campaign, "x"), tenant=world.tenant, at=START) for i in world.leads[:2]]
+    recorder.record(entries(back))
+    assert [r[1] for r in world.rows()["lead"][:2]] == ["callback", "new"]

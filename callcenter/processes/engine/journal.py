@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 BATCH = 500
 RETRY_S = 0.2
 DRAIN_S = 5.0
-FACTS_LENGTH = 1_000_000
+FACTS_LENGTH = 20_000_000  # the recorder lets go of what it has folded; more than this, and Redis itself would end
 
 Operation = tuple[Any, ...]
 
