@@ -25,6 +25,7 @@ SHIFT_S = 8 * 3600.0  # the horizon over which the pacer spends the cap; the day
 MOST_CPS = 1000.0  # calls per second are the trunks' limit, kept by `TrunkPool`
 CHART_MINUTES = 30
 CALLS_SHOWN = 50
+AWAY = frozenset({AgentState.OFFLINE, AgentState.PAUSED})
 AUTOMATIC = frozenset({Mode.PROGRESSIVE, Mode.POWER, Mode.PREDICTIVE})
 
 
@@ -79,9 +80,10 @@ class Outside:
 
 
 def share(agents: Iterable[Agent], running: Sequence[int]) -> dict[int, list[Agent]]:
-    """Each agent to one of his running campaigns, the one with the fewest so far: campaign id → agents."""
+    """Each agent to one of his running campaigns, the one with the fewest so far: campaign id → agents. Those at work
+    are dealt out first: one who is away is nobody's fair share."""
     out: dict[int, list[Agent]] = {c: [] for c in running}
-    for agent in sorted(agents, key=lambda a: a.user_id):
+    for agent in sorted(agents, key=lambda a: (a.state in AWAY, a.user_id)):
         mine = [c for c in running if c in agent.campaigns]
         if mine:
             out[min(mine, key=lambda c: (len(out[c]), c))].append(agent)
@@ -173,7 +175,7 @@ class CampaignRun:
             return Verdict(0, Limit.REDIS_DOWN)
         if not outside.media_up:
             return Verdict(0, Limit.MEDIA_DOWN)
-        if not any(a.state not in (AgentState.OFFLINE, AgentState.PAUSED) for a in agents):
+        if all(a.state in AWAY for a in agents):
             return Verdict(0, Limit.NO_AGENTS)
         free = sum(a.free for a in agents)
         params: dict[str, object] = {"free": free}

@@ -31,7 +31,7 @@ from callcenter.db.session import platform_session, tenant_session
 from callcenter.tenancy.models import Enterprise
 from crm.models import BlacklistEntry, Callback, Customer, Lead, LeadList
 from dialer import hopper
-from dialer.models import Campaign, CampaignState
+from dialer.models import Campaign, CampaignState, Mode
 
 log = logging.getLogger(__name__)
 TURN_S = 0.5
@@ -77,10 +77,10 @@ class Feeder:
     def turn(self) -> None:
         """One round over all campaigns."""
         with platform_session() as session:
-            rows = session.execute(select(Campaign.tenant_id, Campaign.id, Campaign.state)).all()
-        for tenant, campaign, state in rows:
+            rows = session.execute(select(Campaign.tenant_id, Campaign.id, Campaign.state, Campaign.mode)).all()
+        for tenant, campaign, state, mode in rows:
             try:
-                if state == CampaignState.RUNNING:
+                if state == CampaignState.RUNNING and mode != Mode.MANUAL:  # there, agents choose whom to dial
                     self.feed(tenant, campaign)
                 elif self._redis.zcard(hopper.hopper_key(tenant, campaign)):
                     self.empty(tenant, campaign)

@@ -186,3 +186,12 @@ def test_leads_that_are_ready_in_a_hopper_are_left_there(world: World) -> None:
         scheduler.reconcile()
     assert world.status(lead) == "in_progress"
     assert world.feed() == [lead]
+
+
+def test_a_campaign_dialed_by_hand_holds_no_leads(world: World) -> None:
+    lead = world.lead(1)
+    assert world.feed() == [lead]
+    with tenant_session(world.tenant) as session:
+        session.execute(text("UPDATE campaign SET mode = 'manual'"))
+    world.feeder.turn()
+    assert world.status(lead) == "new"

@@ -277,3 +277,21 @@ def test_of_live_documents_only_the_newest_waits_for_redis(scene: Scene) -> None
         }
 
     scene(story)
+
+
+def test_a_campaign_with_nothing_to_dial_keeps_no_agent_from_another(scene: Scene) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        empty = CAMPAIGN - 1  # the first to be dealt an agent
+        s.inbox.settle(s.tenant, "campaign", empty, {**CAMPAIGN_DOC, "id": empty, "name": "Empty"})
+        keys = [hopper.hopper_key(TENANT, CAMPAIGN), hopper.leads_key(TENANT), hopper.flight_key(TENANT)]
+        await s.redis.register_script(hopper.FILL)(keys=keys, args=[5, 1, wire.to_json(ENTRY)])
+        available(s)
+        await s.dialing._refresh(s.tenant)
+        s.dialing._tick(s.tenant, True)
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if s.tenant.floor.calls:
+                break
+        assert [c.campaign_id for c in s.tenant.floor.calls.values()] == [CAMPAIGN]
+
+    scene(story)

@@ -125,12 +125,15 @@ class Dialing:
 
     def _tick(self, tenant: Tenant, whole: bool) -> None:
         now = wall_s()
-        running = [c for c, run in tenant.campaigns.items() if run.settings.running]
-        shares = share(tenant.floor.team.agents.values(), running)
+        # A campaign with nothing to dial keeps no agent from another.
+        shares = share(
+            tenant.floor.team.agents.values(),
+            [c for c, run in tenant.campaigns.items() if run.settings.running and self._has_leads(tenant, run)],
+        )
         for campaign, run in tenant.campaigns.items():
             calls = tenant.calls_of(campaign)
-            agents = shares.get(campaign, [])
-            if (whole or run.settings.mode in FAST) and campaign in shares:
+            agents = shares[campaign] if campaign in shares else list(tenant.floor.team.of_campaign(campaign))
+            if (whole or run.settings.mode in FAST) and run.settings.running:
                 key = (tenant.id, campaign)
                 if key not in self._busy:
                     verdict = run.verdict(agents, calls, self._bounds(tenant, run, now), now)
@@ -142,6 +145,10 @@ class Dialing:
                 everyone = list(tenant.floor.team.of_campaign(campaign))
                 document = run.view(everyone, calls, now)
                 self.engine.journal.live(tenant.id, f"campaign:{campaign}", document)
+
+    def _has_leads(self, tenant: Tenant, run: CampaignRun) -> bool:
+        outside = self._outside.get((tenant.id, run.settings.id))
+        return outside is not None and outside.hopper > 0 and run.settings.mode != Mode.MANUAL
 
     def _bounds(self, tenant: Tenant, run: CampaignRun, now: float) -> Outside:
         outside = self._outside.get((tenant.id, run.settings.id), Outside())
