@@ -83,7 +83,7 @@ class AgentAtWork:
         """The state that the call bar shows."""
         return (self._button.get_attribute("aria-label") or "").partition(": ")[2]
 
-    def wait_for(self, *states: str, timeout_s: float = 20.0) -> None:
+    def wait_for(self, *states: str, timeout_s: float = 45.0) -> None:
         """Wait until the call bar shows one of `states`."""
         end = time.monotonic() + timeout_s
         while self.state() not in states:
@@ -104,10 +104,10 @@ class AgentAtWork:
         self.page.wait_for_timeout(talk_ms)
         self.page.keyboard.press("Space")
         self.page.keyboard.press("Space")
-        self.wait_for("Wrap-up", timeout_s=5)
+        self.wait_for("Wrap-up", timeout_s=15)
         self.page.keyboard.press("1")
         self.page.keyboard.press("Enter")
-        self.wait_for("Available", "On call", timeout_s=5)
+        self.wait_for("Available", "On call", timeout_s=15)
 
     def close(self) -> None:
         """Leave."""

@@ -52,20 +52,20 @@ def test_call_lives_through_a_reload_and_a_lost_network_and_ends_after_the_brows
         agent.page.wait_for_timeout(1500)
 
         agent.page.reload()
-        agent.wait_for("On call", timeout_s=10)
+        agent.wait_for("On call", timeout_s=30)
         assert agent.customer() == name, "the same card is on the screen"
         agent.page.wait_for_timeout(4000)
 
         agent.page.context.set_offline(True)
         agent.page.wait_for_timeout(8000)
         agent.page.context.set_offline(False)
-        agent.wait_for("On call", timeout_s=10)
+        agent.wait_for("On call", timeout_s=30)
         agent.page.wait_for_timeout(3000)
         assert call_of(office)["ended_at"] is None, "one call from the beginning on"
         agent.page.keyboard.press("h")
-        agent.page.get_by_role("button", name="Take back").wait_for(timeout=5000)
+        agent.page.get_by_role("button", name="Take back").wait_for(timeout=15000)
         agent.page.keyboard.press("h")
-        agent.page.get_by_role("button", name="Hold", exact=True).wait_for(timeout=5000)
+        agent.page.get_by_role("button", name="Hold", exact=True).wait_for(timeout=15000)
         gone_at = time.monotonic()
         agent.close()
     ended = until(lambda: call_of(office)["ended_at"], "the customer is not left on the line", 45)
