@@ -332,14 +332,13 @@ class Floor:
         was = call.state
         if call.held_at is not None:
             call.hold_s += now - call.held_at
+        withdrawn = was is CallState.WAITING and call.hanging_up_since is not None  # the answer crossed our CANCEL
+        if withdrawn and cause is p.Cause.NORMAL:
+            cause = p.Cause.CANCELLED
         call.step(CallInput.END, now)
         call.cause = cause.value
         if not call.hung_up_by:
             call.hung_up_by = "system" if by_us else "customer"
-        withdrawn = was is CallState.WAITING and call.hanging_up_since is not None  # the answer crossed our CANCEL
-        if withdrawn and cause is p.Cause.NORMAL:
-            cause = p.Cause.CANCELLED
-            call.cause = cause.value
         if call.connected_at is not None:
             outcome = "connected"
         elif call.abandoned or (was is CallState.WAITING and not withdrawn):

@@ -21,7 +21,7 @@ from callcenter.errors import AppError, Conflict, InvalidInput
 from callcenter.events import streams
 from callcenter.events.envelope import COMMANDS, Envelope
 from callcenter.processes.engine import restore, shell
-from callcenter.processes.engine.dialing import LEFT_OVER_S
+from callcenter.processes.engine.placing import LEFT_OVER_S
 from dialer import hopper
 from tests.processes.engine_at_rest import AGENT, CAMPAIGN, CAMPAIGN_DOC, TENANT, engine_at_rest
 
