@@ -23,7 +23,7 @@ from callcenter.events.envelope import COMMANDS, Envelope
 from callcenter.processes.engine import restore, shell
 from callcenter.processes.engine.placing import LEFT_OVER_S
 from dialer import hopper
-from tests.processes.engine_at_rest import AGENT, CAMPAIGN, CAMPAIGN_DOC, TENANT, engine_at_rest
+from tests.processes.engine_at_rest import AGENT, CAMPAIGN, CAMPAIGN_DOC, TENANT, TRUNK, engine_at_rest
 
 pytestmark = pytest.mark.usefixtures("redis_client")
 PHONE = "+8613900000001"
@@ -203,6 +203,8 @@ def test_one_unreadable_setting_or_agent_does_not_stop_the_next_engine(scene: Sc
         await s.redis.hset(f"agents:{TENANT}", "3", b'{"user_id": "?"}')
         await restore.restore(s.engine, s.inbox)
         assert AGENT in s.engine.tenants[TENANT].floor.team.agents
+        s.inbox.settle(s.engine.tenants[TENANT], "trunk", 1, TRUNK)
+        assert s.engine.choose_trunk(s.engine.tenants[TENANT], PHONE, None).trunk_id == 1
 
     scene(story)
 
@@ -293,5 +295,20 @@ def test_a_campaign_with_nothing_to_dial_keeps_no_agent_from_another(scene: Scen
             if s.tenant.floor.calls:
                 break
         assert [c.campaign_id for c in s.tenant.floor.calls.values()] == [CAMPAIGN]
+
+    scene(story)
+
+
+def test_what_a_refused_command_had_changed_already_is_carried_out(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        async def half_way(tenant: Any, command: Any) -> None:
+            tenant.floor._out.append(fx.HangUpLeg("c1"))
+            raise Conflict("no further", code="no")
+
+        monkeypatch.setattr(s.inbox, "_do", half_way)
+        await s.inbox._answer("1-0", COMMANDS.pack(SetState(AGENT, "paused"), tenant=TENANT, at=wall_s()), None)
+        assert ("hangup", ("c1",)) in s.sip.told
 
     scene(story)

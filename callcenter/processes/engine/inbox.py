@@ -84,8 +84,10 @@ class Inbox:
                     if not isinstance(command, c.SettingsChanged):
                         raise NotFound("This enterprise is not served here yet. Try again in a moment.")
                     tenant = self.engine.tenants[envelope.tenant] = Tenant(envelope.tenant)
-                result = await self._do(tenant, command)
-                self.engine.apply(tenant)
+                try:
+                    result = await self._do(tenant, command)
+                finally:
+                    self.engine.apply(tenant)  # what was changed before a refusal is changed
                 reply: dict[str, Any] = {"ok": result}
             except AppError as error:
                 told = {"code": error.code, "message": error.message, "fields": error.fields, "params": error.params}
@@ -170,6 +172,8 @@ class Inbox:
         """Work by a setting's newest document from now on."""
         now = wall_s()
         key = (entity, id_)
+        if entity == "trunk" and doc is not None:
+            _trunk(id_, doc), _spec(id_, doc)  # one that can't be read must not come among those that can
         if doc is None:
             tenant.documents.pop(key, None)
         else:
