@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from callcenter.acd.agent import AgentState
+from callcenter.acd.views import CallView
+from callcenter.calls import effects as fx
 from callcenter.calls import facts as f
 from callcenter.calls.call import Call, CallState
 from callcenter.errors import AppError
 from callcenter.fsm import IllegalEvent
 from callcenter.telephony import ports as p
-from tests.calls.world import SDP, World
+from tests.calls.world import CAMPAIGN, SDP, World
 
 CAUSES = st.sampled_from([p.Cause.BUSY, p.Cause.NO_ANSWER, p.Cause.INVALID, p.Cause.NORMAL, p.Cause.CONGESTION])
 AGENTS = 3
@@ -85,6 +87,30 @@ class Shift(RuleBasedStateMachine):
         except AppError:
             pass  # refused in words; the invariants say that nothing broke
 
+    @rule(agent=st.integers(1, AGENTS), by_itself=st.booleans())
+    def offer_a_lead(self, agent: int, by_itself: bool) -> None:
+        w, found = self.w, self.w.team.agents[agent]
+        if found.free:
+            until = w.now + 30 if by_itself else None
+            view = CallView("c", "preview", "out", "preview", "+8613900000001", w.now, w.now, preview_until=until)
+            w.team.offer(found, view, {"lead_id": 5, "campaign_id": CAMPAIGN}, w.now)
+
+    @rule(agent=st.integers(1, AGENTS), dial=st.booleans())
+    def answer_the_offer(self, agent: int, dial: bool) -> None:
+        found = self.w.team.agents[agent]
+        if not found.preview:
+            return
+        if dial:
+            found.preview = {}
+            self.all.append(self.w.dial(agent=agent))
+        else:
+            self.w.team.decline(found, self.w.now)
+
+    @rule(agent=st.integers(1, AGENTS))
+    def disabled_and_enabled_again(self, agent: int) -> None:
+        self.w.team.forget(agent, self.w.now)
+        self.w.team.know(agent, f"Agent {agent}", (CAMPAIGN,), self.w.now)
+
     @rule(
         agent=st.integers(1, AGENTS), state=st.sampled_from(["connected", "interrupted", "off"]), online=st.booleans()
     )
@@ -94,7 +120,13 @@ class Shift(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0.01, 100))
     def time_passes(self, seconds: float) -> None:
+        told = len(self.w.effects)
         self.w.wait(seconds)
+        self.w.drain()
+        for effect in self.w.effects[told:]:  # as the engine's shell does it
+            if isinstance(effect, fx.DialPreview) and self.w.team.agents[effect.user_id].preview:
+                self.w.team.agents[effect.user_id].preview = {}
+                self.all.append(self.w.dial(agent=effect.user_id))
 
     @invariant()
     def nobody_is_stuck(self) -> None:
