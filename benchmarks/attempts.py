@@ -45,15 +45,15 @@ FINISH_S = 60.0
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one rate. `held` attempts a second over the middle of the run, `least` in its slowest second; `wrong` what we
-    failed at, in words; `cpu` % of a core by process; `lag` facts not folded when the last call ended, `drain_s` until
-    they were."""
+    """Of one rate. `held` attempts a second over the measured time, `least` in its slowest second; `wrong` how many
+    calls we failed at, and what is said of them; `cpu` % of a core by process; `lag` facts not folded when the last
+    call ended, `drain_s` until they were."""
 
     rate: float
     attempts: int
     held: float
     least: int
-    wrong: list[str]
+    wrong: tuple[int, list[str]]
     abandoned: int
     cpu: dict[str, float]
     load: float
@@ -134,9 +134,9 @@ def _wrong(
     by_outcome: dict[str, list[str]],
     carriers: dict[str, SippCarrier],
     before: dict[str, Any],
-) -> list[str]:
-    """All that is not as SIPp has it."""
-    out = []
+) -> tuple[int, list[str]]:
+    """How many calls are not as SIPp has them, and what is said of them."""
+    count, out = 0, []
     calls: dict[str, list[str]] = {}
     for row in rows:
         calls.setdefault(row["phone_e164"], []).append(str(row["outcome"]))
@@ -150,8 +150,10 @@ def _wrong(
         came, failed = counted.came - before[outcome].came, counted.failed - before[outcome].failed
         if came != len(group) or failed:
             out.append(f"SIPp ({outcome}): {came} calls for {len(group)} leads, {failed} of them gone wrong")
-            out.extend(carriers[outcome].complaints())
-    return out + [f"{number} was not in the list" for number in calls]
+            out[-1] += f"; its first complaint: {carriers[outcome].complaint()}"
+            count += failed + abs(came - len(group)) - 1
+    out += [f"{number} was not in the list" for number in calls]
+    return count + len(out), out
 
 
 def report(figures: Figures, seconds: float) -> None:
@@ -162,13 +164,13 @@ def report(figures: Figures, seconds: float) -> None:
         f"{f.rate:g} call attempts/s, {seconds:g} s: {f.attempts} attempts, {f.held:.0f}/s held, {f.least} in the",
         end="",
     )
-    print(f" slowest second; {len(f.wrong)} failed by us; {f.abandoned} answers found no agent")
+    print(f" slowest second; {f.wrong[0]} failed by us; {f.abandoned} answers found no agent")
     cost = ", ".join(f"{name} {value:.0f}" for name, value in f.cpu.items() if value >= 0.5)
     print(f"  CPU, % of a core: {cost}; load average {f.load:.1f} on {os.cpu_count()} cores")
     print(f"  recorder: {f.lag} facts to fold at the end, {f.drain_s:.1f} s until none was left")
     ratio = f.cpu["engine"] / max(floor.cpu_percent, 0.1)
     print(f"  CPU of the engine / SIPp's as the caller ({floor.cpu_percent:.1f} %): {ratio:.1f}", flush=True)
-    for line in f.wrong[:8]:
+    for line in f.wrong[1][:8]:
         print(f"    {line}")
 
 
@@ -198,7 +200,7 @@ def main() -> int:
         for nth, rate in enumerate(options.rates):
             figures = run_rate(whole, shop, carriers, rate, options.seconds, nth)
             report(figures, options.seconds)
-            good &= not figures.wrong and figures.held >= 0.95 * rate
+            good &= not figures.wrong[0] and figures.held >= 0.95 * rate
             good &= rate != 50 or figures.cpu["engine"] <= MOST_CPU_AT_50
         desks.stop()
         errors = [e["message"] for e in whole.logs("error", "critical")]
