@@ -167,14 +167,14 @@ def _users(session: Session, department: Department) -> list[User]:
 
 
 def _leads(session: Session, campaign: Campaign) -> None:
-    labels = {"city": "城市 City", "company": "公司 Company", "interest": "意向 Interest", "note": "备注 Note"}
+    labels = {"city": "城市 City", "interest": "意向 Interest", "note": "备注 Note"}
     for position, (key, label) in enumerate(labels.items()):
         session.add(FieldDef(key=key, label=label, kind="text", position=position))
     lead_list = LeadList(name="老客户名单 Past customers", country="CN", campaign_id=campaign.id)
     session.add(lead_list)
     session.flush()
     for person in demo_people(LEADS):
-        fields = {k: str(v) for k, v in person.items() if k in labels}
+        fields = {k: str(v) for k, v in person.items() if k in {*labels, "company"}}
         session.add(
             Lead(
                 list_id=lead_list.id, name=person["name"], phone_e164=person["phone_e164"], fields=fields,

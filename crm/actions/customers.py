@@ -72,9 +72,10 @@ def make_customer(
     source: str = "",
     owner_id: int | None = None,
 ) -> Customer:
-    """A customer from checked values."""
+    """A customer from checked values. A field named `company` is the customer's company."""
+    values = dict(fields or {})
     customer = Customer(
-        name=name, phones=phones, fields=dict(fields or {}), source=source,
+        name=name, phones=phones, fields=values, source=source, company=str(values.get("company", "")),
         owner_id=owner_id if owner_id is not None else actor.user_id,
     )  # fmt: skip
     session.add(customer)

@@ -121,7 +121,7 @@ def card(session: Session, actor: Actor, person: Person) -> dict[str, Any]:
         "customer_id": customer.id if customer is not None else None,
         "lead_id": first.id if first is not None else None,
         "name": (customer.name if customer is not None else "") or (first.name if first is not None else ""),
-        "company": customer.company if customer is not None else "",
+        "company": (customer.company if customer is not None else "") or str(fields.get("company", "")),
         "grade": customer.grade if customer is not None else "",
         "region": customer.region if customer is not None else "",
         "tags": list(customer.tags) if customer is not None else [],
@@ -130,7 +130,8 @@ def card(session: Session, actor: Actor, person: Person) -> dict[str, Any]:
         "owner_name": session.scalar(select(User.name).where(User.id == owner_id)) or "" if owner_id else "",
         "phones": [{"number": shown(p, actor), "blacklisted": p in stopped} for p in person.phones],
         "fields": fields,
-        "field_defs": [_field(f) for f in field_defs(session).values()],
+        # A list's column of that name is the card's own company: it is not shown twice.
+        "field_defs": [_field(f) for f in field_defs(session).values() if f.key != "company"],
         "leads": _leads(session, leads),
         "matches": matches(session, actor, person.phones[0]) if person.phones and customer is None else [],
         "callbacks": [_callback(r) for r in session.execute(_callbacks(person, only_open=True).limit(10))],

@@ -234,7 +234,7 @@ def test_the_console_says_in_one_sentence_what_limits_the_dialing(
     page.get_by_text("5%", exact=True).wait_for()
     assert serious(page) == []
     page.get_by_role("button", name="Pause").click()
-    page.get_by_text("Not dialing: the campaign is not running.").wait_for()
+    page.get_by_text("Not dialing: the campaign is paused.").wait_for()
     with tenant_session(floor.tenant) as s:
         assert s.scalars(select(Campaign.state)).one() == "paused"
     page.get_by_role("button", name="Go on").click()

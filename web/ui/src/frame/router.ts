@@ -27,6 +27,21 @@ router.beforeEach(async (to) => {
   return true;
 });
 
+/** Once per address: a file that is missing for another reason must not reload for ever. */
+const RELOADED = "reloaded-for";
+
+// After an upgrade an open tab asks for files that are gone: load the page anew, which brings the new ones. A call lives
+// through that, and what was typed on the desk is kept.
+router.onError((error: unknown, to) => {
+  if (!(error instanceof Error) || !/dynamically imported module|module script|preload CSS/i.test(error.message)) return;
+  if (sessionStorage.getItem(RELOADED) === to.fullPath) return;
+  sessionStorage.setItem(RELOADED, to.fullPath);
+  window.location.assign(to.fullPath);
+});
+router.afterEach((_to, _from, failure) => {
+  if (!failure) sessionStorage.removeItem(RELOADED);
+});
+
 // The session has ended while a page was open: sign in again and come back to the same place.
 onSignedOut(() => {
   const here = router.currentRoute.value;

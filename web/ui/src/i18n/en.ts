@@ -43,6 +43,7 @@ export default {
     yes: "Yes",
     no: "No",
     none: "None",
+    just_now: "Just now",
     saved: "Saved",
     error: {
       title: "This page could not be shown",

@@ -43,6 +43,7 @@ export default {
     yes: "是",
     no: "否",
     none: "无",
+    just_now: "刚刚",
     saved: "已保存",
     error: {
       title: "页面无法显示",

@@ -1,5 +1,5 @@
 /** Times, durations, numbers and phone numbers as the user reads them. Times are shown in the enterprise's zone. */
-import { currentLocale } from "@/i18n";
+import { currentLocale, i18n } from "@/i18n";
 import { useSession } from "@/stores/session";
 
 function zone(): string {
@@ -45,7 +45,7 @@ export function relative(at: string | number | Date, nowS: number): string {
   const left = toDate(at).getTime() / 1000 - nowS;
   const words = new Intl.RelativeTimeFormat(currentLocale(), { numeric: "auto" });
   for (const [unit, size] of STEPS) if (Math.abs(left) >= size) return words.format(Math.trunc(left / size), unit);
-  return words.format(0, "second");
+  return i18n.global.t("kit.just_now");
 }
 
 /** Seconds as m:ss or h:mm:ss. */

@@ -9,10 +9,20 @@ import { LINE_TAKEN, type AgentView, type CallView } from "./types";
 export interface Agent {
   view: ComputedRef<AgentView | null>;
   call: ComputedRef<CallView | null>;
+  /** The call that the agent still works on: not one whose outcome is given, nor one put aside. */
+  work: ComputedRef<CallView | null>;
   /** A call takes the line now. */
   onLine: ComputedRef<boolean>;
   /** False while the connection is lost and what is shown may be old. */
   current: Readonly<Ref<boolean>>;
+}
+
+/** The call that was not answered and that the agent has put aside. */
+const aside = ref("");
+
+/** Put aside a call that needs no outcome, so that the desk is free again. */
+export function putAside(callId: string): void {
+  aside.value = callId;
 }
 
 export function useAgent(): Agent {
@@ -20,8 +30,13 @@ export function useAgent(): Agent {
   const live = useLive<AgentView>(`agent:${me?.user.id ?? 0}`);
   const view = computed(() => live.doc.value);
   const call = computed(() => view.value?.call ?? null);
+  const work = computed(() => {
+    const c = call.value;
+    if (c?.state !== "ended" || view.value?.state === "wrap_up") return c;
+    return c.dispositioned || c.call_id === aside.value ? null : c;
+  });
   const onLine = computed(() => call.value !== null && LINE_TAKEN.includes(call.value.state));
-  return { view, call, onLine, current: live.current };
+  return { view, call, work, onLine, current: live.current };
 }
 
 /** Run `work`; one at a time, errors as messages. `busy` is true meanwhile. */

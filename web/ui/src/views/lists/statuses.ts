@@ -5,7 +5,7 @@ export const STATUSES = [
   { key: "blocked", colour: "var(--state-trouble)", closed: true },
   { key: "callback", colour: "var(--state-wrap-up)", closed: false },
   { key: "retry", colour: "var(--state-paused)", closed: false },
-  { key: "in_progress", colour: "var(--state-on-call)", closed: false },
+  { key: "in_progress", colour: "var(--state-hold)", closed: false },
   { key: "new", colour: "var(--line)", closed: false },
 ] as const;
 

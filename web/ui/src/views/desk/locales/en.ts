@@ -94,7 +94,7 @@ export default {
   },
   callbacks_due: { title: "Call-backs today", none: "No call-backs promised for today.", missing: "Call-backs can't be loaded just now.", call: "Call {name} back" },
   preview: { title: "Look first, then dial", text: "Dial when you are ready.", countdown: "Dials by itself in {time}.", dial: "Dial", skip: "Skip" },
-  talk: { ended: "Call ended", failed: "Not reached", far_hold: "The customer has put you on hold", no_script: "This campaign has no script." },
+  talk: { ended: "Call ended", failed: "Not reached", far_hold: "The customer has put you on hold", close: "Close", no_campaign: "No campaign, so no script.", no_script: "This campaign has no script." },
   script: {
     none: "No steps yet",
     none_text: "Add a step, and it shows here as the agent sees it.",

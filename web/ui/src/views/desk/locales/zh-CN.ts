@@ -94,7 +94,7 @@ export default {
   },
   callbacks_due: { title: "今日回拨", none: "今天没有约定的回拨。", missing: "暂时无法读取回拨。", call: "回拨 {name}" },
   preview: { title: "先看资料，再拨打", text: "准备好后拨打。", countdown: "{time} 后自动拨打。", dial: "拨打", skip: "跳过" },
-  talk: { ended: "通话已结束", failed: "未能接通", far_hold: "客户让您稍等", no_script: "此任务没有话术。" },
+  talk: { ended: "通话已结束", failed: "未能接通", far_hold: "客户让您稍等", close: "关闭", no_campaign: "这通电话不属于任何任务，没有话术。", no_script: "此任务没有话术。" },
   script: {
     none: "还没有步骤",
     none_text: "添加步骤后，这里显示坐席看到的样子。",
@@ -131,7 +131,7 @@ export default {
     company: "公司",
     grade: "等级",
     grade_is: "{grade} 级",
-    owner_is: "归属 {name}",
+    owner_is: "归属人 {name}",
     several: "有 {n} 位客户使用此号码。",
     blocked: "黑名单",
     call: "拨打",
@@ -139,8 +139,8 @@ export default {
     no_record: "此来电还没有可编辑的资料。",
   },
   history: {
-    title: "往来记录",
-    none: "此前没有往来。",
+    title: "历史记录",
+    none: "此前没有记录。",
     more: "显示更多",
     callback: "约定 {at} 回拨",
     state: { open: "待回拨", done: "已完成", cancelled: "已取消" },

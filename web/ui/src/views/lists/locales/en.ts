@@ -61,7 +61,7 @@ export default {
     open_card: "Customer card",
     status: {
       new: "New",
-      in_progress: "Being dialed",
+      in_progress: "In the hopper or dialed now",
       retry: "Again later",
       callback: "Call-back",
       finished: "Finished",
@@ -132,6 +132,7 @@ export default {
     sample: "{good} of the first {all} rows can be imported",
     need_phone: "Say which column holds the phone number.",
     waiting: "Waiting for its turn",
+    rows: "{n} rows",
     rate: "{n} rows · {rate} rows a second",
     left: "{time} left",
     saving: "Saving {n} rows",
