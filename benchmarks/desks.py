@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from wsproto.utilities import LocalProtocolError
+
 from tests.system.installation import PASSWORD
 from tests.web.serving import Closed, Socket, Visitor
 
@@ -28,7 +30,8 @@ class Desk:
     """One agent. `on` is the call being talked on, `done` the call whose outcome was sent."""
 
     visitor: Visitor
-    socket: Socket
+    user: int
+    socket: Socket = field(init=False)  # from `start` on, when somebody reads it
     state: str = ""
     on: str = ""
     done: str = ""
@@ -56,9 +59,7 @@ class Desks:
         visitor = Visitor(self.address)
         visitor.sign_in("acme", f"agent{number}", PASSWORD)
         user = visitor.call("GET", "/api/auth/me")[1]["user"]["id"]
-        socket = visitor.socket()
-        socket.subscribe(f"agent:{user}")
-        desk = Desk(visitor, socket)
+        desk = Desk(visitor, user)
         self._press(desk, "/api/phone/offer", {"sdp": "v=0\r\n"})
         end = time.monotonic() + 10
         while not self._press(desk, "/api/agent/state", {"state": "available"}):
@@ -69,6 +70,9 @@ class Desks:
 
     def start(self) -> None:
         """Work from now on; `stop` ends it."""
+        for desk in self._desks:
+            desk.socket = desk.visitor.socket()
+            desk.socket.subscribe(f"agent:{desk.user}")
         self._stop = threading.Event()
         self._hands = ThreadPoolExecutor(HANDS)
         self._order = itertools.count()
@@ -92,7 +96,7 @@ class Desks:
             for key, _ in selector.select(wait_s):
                 try:
                     self._read(key.data, time.time())
-                except Closed:
+                except (Closed, OSError, LocalProtocolError):
                     self.refused.append("the live socket was closed")
                     selector.unregister(key.fileobj)
             while self._later and self._later[0][0] <= time.monotonic():
