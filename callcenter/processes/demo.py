@@ -87,7 +87,10 @@ def load_if_empty(carrier_port: int) -> bool:
                 is_demo=True,
             )  # fmt: skip
             # The sign-in page of a demo offers its users with one click.
-            session.get_one(Enterprise, tenant).settings = {"demo_password": PASSWORD}
+            session.get_one(Enterprise, tenant).settings = {
+                "demo_password": PASSWORD,
+                "demo_users": [username for _, username, _, _ in PEOPLE],
+            }
     if tenant is not None:
         with tenant_session(tenant) as session:
             _fill(session, carrier_port)

@@ -161,7 +161,8 @@ def test_only_a_demo_installation_names_its_users(
     assert browser().get("/api/auth/hints").get_json() == nothing, "this enterprise is no demo"
     with tenant_session(enterprise) as s:
         acme = s.query(Enterprise).one()
-        acme.is_demo, acme.settings = True, {"demo_password": "try it out"}
+        acme.is_demo, acme.settings = True, {"demo_password": "try it out", "demo_users": ["boss"]}
+    add_user(enterprise, "newcomer", "agent")
     hints = browser().get("/api/auth/hints").get_json()
     assert hints["enterprise"] == "acme" and hints["password"] == "try it out"
     assert hints["users"] == [{"username": "boss", "name": "boss"}]

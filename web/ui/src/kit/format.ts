@@ -73,6 +73,8 @@ export function phone(e164: string, masked: boolean): string {
   if (china) return `+86 ${china[1]} ${masked ? "••••" : china[2]} ${china[3]}`;
   const us = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(e164);
   if (us) return `+1 ${us[1]} ${masked ? "•••" : us[2]} ${us[3]}`;
+  const landline = /^\+86(10|2\d|[3-9]\d{2})(\d{3,4})(\d{4})$/.exec(e164);
+  if (landline) return `+86 ${landline[1]} ${masked ? "••••" : landline[2]} ${landline[3]}`;
   const body = masked && e164.length > 7 ? `${e164.slice(0, -7)}••••${e164.slice(-3)}` : e164;
   return body.replace(/^(\+?\d{2,3})(.{3,4})(.*)$/, "$1 $2 $3");
 }

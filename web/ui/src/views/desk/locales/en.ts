@@ -77,6 +77,7 @@ export default {
     paused_text: "No calls come until you go available.",
     no_campaign: "You work no running campaign",
     no_campaign_text: "Your supervisor assigns campaigns. You can dial by hand meanwhile.",
+    no_campaign_wait: "Your supervisor assigns campaigns. Calls come by themselves then.",
     next: "Next call in about {n} s",
     waiting: "Waiting for the next call",
     next_text: "The card opens with the call. A beep tells that the customer is on the line.",

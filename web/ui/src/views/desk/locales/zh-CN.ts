@@ -77,6 +77,7 @@ export default {
     paused_text: "置为空闲之前不会有通话进来。",
     no_campaign: "没有分配给您的进行中任务",
     no_campaign_text: "任务由主管分配，您可以先手动拨号。",
+    no_campaign_wait: "任务由主管分配，分配后会自动来电。",
     next: "预计约 {n} 秒后接到下一通",
     waiting: "正在等待下一通电话",
     next_text: "客户资料会与通话同时弹出，听到提示音即表示客户已在线。",

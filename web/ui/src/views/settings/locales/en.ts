@@ -1,1 +1,1 @@
-export default { settings: { text: "What an administrator sets once and changes now and then.", none: "Your roles show no settings" } };
+export default { settings: { text: "What an administrator sets once and changes now and then." } };
