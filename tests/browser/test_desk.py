@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Route, sync_playwright
 from sqlalchemy import select
 
 from callcenter.acd.views import AgentView, CallView
@@ -241,3 +241,35 @@ def test_the_console_says_in_one_sentence_what_limits_the_dialing(
     page.get_by_text("Nobody works this campaign").wait_for()
     with tenant_session(floor.tenant) as s:
         assert s.scalars(select(Call.id)).all() == []
+
+
+@pytest.mark.promise("A3")
+def test_an_unanswered_call_by_hand_can_be_put_aside_and_the_desk_is_free(
+    floor: Floor, open_page: Callable[[str, str], Page]
+) -> None:
+    failed = floor.call("ended", connected_at=None, ended_at=time.time(), cause="busy", campaign_id=None, card={})
+    floor.show("paused", failed)
+    page = open_page("lin", "/desk")
+    page.get_by_text("Not reached").wait_for()
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("textbox", name="Number").wait_for()
+    assert floor.commands("call.disposition") == [], "no outcome was asked for"
+
+
+def test_a_tab_left_open_over_an_upgrade_loads_the_new_pages_by_itself(
+    floor: Floor, open_page: Callable[[str, str], Page]
+) -> None:
+    page = open_page("boss", "/campaigns")
+    gone: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if gone:
+            route.continue_()
+        else:
+            gone.append(route.request.url)
+            route.fulfill(status=404, body="")
+
+    page.route("**/assets/Console-*.js", refuse_once)
+    page.get_by_text("Autumn").first.click()
+    page.get_by_role("button", name="Pause").wait_for()
+    assert gone and page.url.endswith(f"/campaigns/{floor.campaign}")

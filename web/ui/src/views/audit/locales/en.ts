@@ -131,6 +131,7 @@ export default {
       expires_at: "Expires",
       call_id: "Call no.",
       due_at: "Due",
+      count: "Numbers",
       encoding: "Encoding",
       delimiter: "Delimiter",
       header: "First row names the columns",

@@ -131,6 +131,7 @@ export default {
       expires_at: "到期时间",
       call_id: "通话编号",
       due_at: "约定时间",
+      count: "数量",
       encoding: "编码",
       delimiter: "分隔符",
       header: "首行为列名",
