@@ -1,7 +1,8 @@
 """The floor: all calls and agents of one enterprise, and everything that can happen to them.
 
 Pure: `now` (seconds since the epoch) and events in, typed effects out (`take`). The floor asks a call's controller at
-each turn (`control.py`) and carries out its answers; agents are the team's (`acd/team.py`). The shell around it
+each turn (`control.py`) and carries out its answers; agents are the team's (`acd/team.py`), their commands are in
+`hands.py`, and how a call ends is in `book.py`. The shell around it
 (`processes/engine.py`) only moves SIP, media and edge events, timers, commands and effects.
 
 Two rules keep anything from getting stuck. Whoever asks for the end of a call sets a timer that ends it even if the far
@@ -13,51 +14,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from callcenter.acd.agent import Agent, AgentState
-from callcenter.acd.team import Team
 from callcenter.acd.views import CallView
 from callcenter.calls import control as ctl
 from callcenter.calls import effects as fx
-from callcenter.calls.call import CALL, Call, CallInput, CallState
-from callcenter.calls.facts import (
-    CallConnected,
-    CallDispositioned,
-    CallEnded,
-    CallStarted,
-    RecordingClosed,
-    RecordingStarted,
-)
-from callcenter.calls.leg import LEG, LegInput, LegState
-from callcenter.calls.timers import Timers
-from callcenter.errors import Conflict
-from callcenter.ids import new_id
+from callcenter.calls.book import END_S
+from callcenter.calls.call import Call, CallInput, CallState
+from callcenter.calls.facts import CallConnected, CallStarted, RecordingClosed
+from callcenter.calls.hands import Hands
+from callcenter.calls.leg import LegInput, LegState
 from callcenter.telephony import ports as p
 
-END_S = 8.0  # from our hang-up to the forced end
 SETUP_S = 15.0  # beyond the ring time-out: the adapter must have ended the leg by then
-MEDIA_SILENT_S = 30.0
 IDENTIFY_S = 25.0  # the longest identification message
 
 
-class Floor:
+class Floor(Hands):
     """Calls and agents of enterprise `tenant`."""
 
     def __init__(self, tenant: int, controls: ctl.Controls) -> None:
-        self.tenant = tenant
-        self.calls: dict[str, Call] = {}
-        self.recordings: dict[str, str] = {}  # recording id → call id
-        self._silent: set[str] = set()  # calls whose far end sends no audio
-        self.timers = Timers()
+        super().__init__(tenant)
         self._controls = controls
-        self._out: list[fx.Effect] = []
-        self.team = Team(tenant, self.timers, self._out)
         self.team.on_free = self._agent_free
         self.team.on_lost = self._agent_lost
-
-    def take(self) -> list[fx.Effect]:
-        """The effects since the last call, in order."""
-        out = list(self._out)
-        self._out.clear()
-        return out
 
     # ------------------------------------------------------------------------------------------------ placing calls
 
@@ -111,15 +89,10 @@ class Floor:
                 self._leg(call, LegInput.END)
                 self._end(call, event.cause, event.status, now, by_us=event.by_us)
 
-    def _leg(self, call: Call, event: LegInput) -> bool:
-        """Move the leg; an event out of turn (a 180 after the 200) changes nothing."""
-        if not LEG.accepts(call.leg, event):
-            return False
-        call.leg = LEG.next(call.leg, event)
-        return True
-
     def _ringing(self, call: Call, *, early_media: bool, now: float) -> None:
         call.ringing_at = call.ringing_at or now
+        if call.hanging_up_since is not None:
+            return  # its agent has gone on to something else
         self._ask(call, ctl.Ringing(early_media), now)
         self._show(call, "ringing")
 
@@ -218,161 +191,6 @@ class Floor:
         if call is not None:
             self.hang_up(call, "system", now)
 
-    def reattach(self, call: Call) -> None:
-        """The agent's audio leg is there again: hear each other as before."""
-        if call.agent_id is not None and call.state in (CallState.PLACED, CallState.TALKING):
-            self._patch(call, call.agent_id)
-
-    # --------------------------------------------------------------------------------------------------- agent's hand
-
-    def call_of(self, user_id: int) -> Call | None:
-        """The call that the agent is on."""
-        agent = self.team.agents.get(user_id)
-        if agent is None or agent.call is None or agent.state is not AgentState.ON_CALL:
-            return None
-        return self.calls.get(agent.call.call_id)
-
-    def _own_call(self, user_id: int) -> Call:
-        self.team.agent(user_id)
-        call = self.call_of(user_id)
-        if call is None:
-            raise Conflict("You are not on a call.", code="no_call")
-        return call
-
-    def agent_hang_up(self, user_id: int, now: float) -> None:
-        """The agent ends the call; he is in wrap-up at once, whatever the far end answers. Raises Conflict."""
-        self.hang_up(self._own_call(user_id), "agent", now)
-
-    def hold(self, user_id: int, on: bool, now: float) -> None:
-        """Hold (music for the customer) or resume. Raises Conflict if there is no conversation."""
-        call = self._own_call(user_id)
-        wanted = CallInput.HOLD if on else CallInput.RESUME
-        if not CALL.accepts(call.state, wanted):
-            if call.state in (CallState.TALKING, CallState.HELD):
-                return  # it is so already
-            raise Conflict("Only a conversation can be held.", code="not_talking")
-        call.step(wanted, now)
-        port = fx.call_port(call.call_id)
-        if on:
-            call.held_at = now
-            self._do(fx.Room(call.call_id, {}))
-            self._do(fx.Play(port, f"hold-{call.call_id}", "hold_music", loop=True))
-        else:
-            call.hold_s += now - (call.held_at or now)
-            call.held_at = None
-            self._do(fx.StopPlay(port))
-            self._patch(call, user_id)
-        self._watch_silence(call, now)
-        self._changed(call)
-        self._show(call)
-
-    def dtmf(self, user_id: int, digits: str) -> None:
-        """Keypad digits to the far end. Raises Conflict."""
-        call = self._own_call(user_id)
-        if not digits or any(d not in "0123456789*#ABCD" for d in digits) or len(digits) > 32:
-            raise Conflict("Only the keys 0-9, * and # can be sent, at most 32 at once.", code="bad_digits")
-        self._do(fx.SendDtmf(fx.call_port(call.call_id), digits))
-
-    def dispose(
-        self, user_id: int, call_id: str, disposition_id: int, note: str, callback_at: float | None,
-        callback_mine: bool, next_state: str, now: float,
-    ) -> None:  # fmt: skip
-        """The agent's outcome of his present or last call. Raises Conflict if it is another's."""
-        agent = self.team.agent(user_id)
-        if agent.call is None or agent.call.call_id != call_id:
-            raise Conflict("This call is no longer yours to finish.", code="not_your_call")
-        view = agent.call
-        fact = CallDispositioned(
-            call_id, user_id, view.campaign_id, view.lead_id, view.customer_id, view.phone_e164, disposition_id, note,
-            callback_at, callback_mine,
-        )  # fmt: skip
-        self._do(fx.Fact(fact, call_id))
-        self.team.disposed(agent, next_state, now)
-
-    # -------------------------------------------------------------------------------------------------------- the end
-
-    def hang_up(self, call: Call, by: str, now: float) -> None:
-        """Ask for the end of a call; its agent is freed at once, and the call ends in END_S at the latest."""
-        if call.state is CallState.ENDED or call.hanging_up_since is not None:
-            return
-        call.hanging_up_since = now
-        call.hung_up_by = by
-        self._do(fx.HangUpLeg(call.call_id))
-        self._do(fx.Room(call.call_id, {}))
-        if call.recording_id:  # the agent's next words belong to another call
-            self._do(fx.StopRecord(call.recording_id))
-        self._timer(call, "end", now + END_S)
-        self._release_agent(call, now)
-        self._changed(call)
-
-    def _release_agent(self, call: Call, now: float) -> bool:
-        """Take the call's agent off it; False if he is off it already."""
-        agent = self._agent_of(call)
-        if agent is None or agent.state is not AgentState.ON_CALL:
-            return False
-        self._do(fx.StopPlay(fx.agent_port(self.tenant, agent.user_id)))
-        self.team.call_over(agent, self._view(call, "ended", ended_at=now), call.connected_at is not None, now)
-        return True
-
-    def _tell_cause(self, call: Call) -> None:
-        """The call had ended for its agent before the far end said how."""
-        agent = self._agent_of(call)
-        if agent is not None and agent.call is not None:
-            self.team.show_call(agent, replace(agent.call, cause=call.cause))
-
-    def _agent_of(self, call: Call) -> Agent | None:
-        agent = self.team.agents.get(call.agent_id) if call.agent_id is not None else None
-        if agent is None or agent.call is None or agent.call.call_id != call.call_id:
-            return None
-        return agent
-
-    def _end(self, call: Call, cause: p.Cause, status: int, now: float, *, by_us: bool = False) -> None:
-        if call.state is CallState.ENDED:
-            return
-        was = call.state
-        if call.held_at is not None:
-            call.hold_s += now - call.held_at
-        withdrawn = was is CallState.WAITING and call.hanging_up_since is not None  # the answer crossed our CANCEL
-        if withdrawn and cause is p.Cause.NORMAL:
-            cause = p.Cause.CANCELLED
-        call.step(CallInput.END, now)
-        call.cause = cause.value
-        if not call.hung_up_by:
-            call.hung_up_by = "system" if by_us else "customer"
-        if call.connected_at is not None:
-            outcome = "connected"
-        elif call.abandoned or (was is CallState.WAITING and not withdrawn):
-            outcome = "abandoned"
-        else:
-            outcome = cause.value
-        if was is CallState.WAITING and not call.abandoned and not withdrawn:
-            call.abandoned = True
-            self._observe(call, "abandon", now, now - (call.answered_at or now))
-        elif was is CallState.PLACED:
-            kind = {p.Cause.BUSY: "busy", p.Cause.INVALID: "invalid"}.get(cause, "no_answer")
-            self._observe(call, kind, now, now - call.started_at)
-        if call.recording_id and call.hanging_up_since is None:
-            self._do(fx.StopRecord(call.recording_id))
-        self._do(fx.Room(call.call_id, {}))
-        self._do(fx.ClosePort(call.call_id))
-        wait_ms = None
-        if call.answered_at is not None and call.agent_id is not None and call.connected_at is not None:
-            wait_ms = round((call.connected_at - call.answered_at) * 1000)
-        self._fact(
-            call,
-            CallEnded(
-                call.call_id, call.mode, call.number, call.caller_id, call.trunk_id, call.campaign_id, call.lead_id,
-                call.customer_id, call.agent_id, call.started_at, call.ringing_at, call.answered_at, call.connected_at,
-                now, outcome, cause.value, status, call.hung_up_by, wait_ms, round(call.hold_s, 3), call.mos,
-            ),
-        )  # fmt: skip
-        self._do(fx.CallGone(call.call_id, call.trunk_id, call.lead_id))
-        self.timers.cancel_all("call", call.call_id)
-        self._silent.discard(call.call_id)
-        if not self._release_agent(call, now):
-            self._tell_cause(call)
-        del self.calls[call.call_id]
-
     # ---------------------------------------------------------------------------------------------------------- media
 
     def media(self, event: p.MediaEvent, now: float) -> None:
@@ -399,13 +217,6 @@ class Floor:
                 if call_id is not None:
                     fact = RecordingClosed(recording_id, call_id, round(event.seconds, 3), event.size_bytes)
                     self._do(fx.Fact(fact, call_id))
-
-    def _watch_silence(self, call: Call, now: float) -> None:
-        """A silent far end is gone, unless one of the two has put the call on hold. Told once, so kept."""
-        if call.call_id not in self._silent or call.leg is not LegState.ANSWERED or call.state is not CallState.TALKING:
-            self.timers.cancel(("call", call.call_id, "silent"))
-        elif not self.timers.has("call", call.call_id, "silent"):
-            self._timer(call, "silent", now + MEDIA_SILENT_S)
 
     # --------------------------------------------------------------------------------------------------------- timers
 
@@ -456,13 +267,6 @@ class Floor:
             self._do(fx.HangUpLeg(call.call_id))
         self._end(call, p.Cause.ENGINE_LOST, 0, now, by_us=True)
 
-    def lost(self, call_id: str, cause: p.Cause, now: float) -> None:
-        """The shell could not go on with a call (no media port, for one): it ends with `cause`."""
-        call = self.calls.get(call_id)
-        if call is not None:
-            self._leg(call, LegInput.END)
-            self._end(call, cause, 0, now, by_us=True)
-
     def reconcile(self, now: float) -> list[str]:
         """What stands in a state with no timer and no owner; each is mended here and named. Empty when all is well."""
         found: list[str] = []
@@ -497,57 +301,6 @@ class Floor:
             return False
         by_hand_only = agent.call.preview_until is None
         return by_hand_only or self.timers.has("preview", str(agent.user_id))
-
-    # --------------------------------------------------------------------------------------------------------- inside
-
-    def _record(self, call: Call, user_id: int, now: float) -> None:
-        call.recording_id = new_id(now)
-        self.recordings[call.recording_id] = call.call_id
-        path = f"live/{self.tenant}/{call.recording_id}.wav"
-        self._fact(call, RecordingStarted(call.recording_id, call.call_id, path, now))
-        self._do(
-            fx.Record(call.recording_id, call.call_id, fx.agent_port(self.tenant, user_id), fx.call_port(call.call_id))
-        )
-
-    def _patch(self, call: Call, user_id: int) -> None:
-        agent, customer = fx.agent_port(self.tenant, user_id), fx.call_port(call.call_id)
-        self._do(fx.Room(call.call_id, {agent: (customer,), customer: (agent,)}))
-
-    def _view(self, call: Call, state: str, ended_at: float | None = None) -> CallView:
-        if state == "talking" and call.state is CallState.HELD:
-            state = "held"
-        elif state == "talking" and call.leg is LegState.HELD:
-            state = "far_hold"
-        return CallView(
-            call_id=call.call_id, state=state, direction="out", mode=call.mode, phone_e164=call.number,
-            since=call.state_since, started_at=call.started_at, connected_at=call.connected_at, ended_at=ended_at,
-            campaign_id=call.campaign_id, campaign_name=self.team.rules_of(call.campaign_id).name,
-            lead_id=call.lead_id, customer_id=call.customer_id, card=call.card,
-            recording=bool(call.recording_id) and ended_at is None, cause=call.cause,
-        )  # fmt: skip
-
-    def _show(self, call: Call, state: str = "talking") -> None:
-        """Bring the view of the call's agent up to date."""
-        agent = self.team.agents.get(call.agent_id) if call.agent_id is not None else None
-        if agent is not None and agent.state is AgentState.ON_CALL and agent.call is not None:
-            view = self._view(call, state)
-            self.team.show_call(agent, replace(view, dispositioned=agent.call.dispositioned))
-
-    def _timer(self, call: Call, name: str, at: float) -> None:
-        self.timers.set(("call", call.call_id, name), at)
-
-    def _observe(self, call: Call, kind: str, at: float, value: float) -> None:
-        if call.campaign_id is not None and call.control == "dialed":
-            self._do(fx.Observed(call.campaign_id, kind, at, value))
-
-    def _fact(self, call: Call, fact: object) -> None:
-        self._do(fx.Fact(fact, call.call_id))
-
-    def _changed(self, call: Call) -> None:
-        self._do(fx.CallChanged(call.call_id))
-
-    def _do(self, effect: fx.Effect) -> None:
-        self._out.append(effect)
 
 
 def _plain(dialog: p.Dialog) -> dict[str, object]:

@@ -251,3 +251,16 @@ def test_restored_conversation_goes_on_and_a_restored_ringing_call_is_closed() -
     assert list(after.floor.calls) == [talking.call_id]
     assert after.facts(f.CallEnded)[0].outcome == "engine_lost"  # type: ignore[attr-defined]
     assert after.floor.reconcile(w.now) == []
+
+
+def test_ringing_of_a_call_that_the_agent_gave_up_does_not_reach_his_next_one() -> None:
+    w = World()
+    given_up = w.dial(agent=1)
+    w.floor.agent_hang_up(1, w.now)
+    talking = w.dial()
+    w.answer(talking)
+    w.drain()
+    w.sip(p.LegRinging, given_up)
+    assert w.team.agents[1].call.call_id == talking.call_id  # type: ignore[union-attr]
+    assert not [e for e in w.drain() if isinstance(e, fx.Play)]
+    assert w.floor.reconcile(w.now) == []

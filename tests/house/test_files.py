@@ -10,7 +10,6 @@ from tests.house.sources import ROOT, committed, name_of, text_of
 MOST_LINES = 400
 # Longer files, each with what it may grow to and why it is one file all the same.
 LONG: dict[str, tuple[int, str]] = {
-    "callcenter/calls/floor.py": (560, "everything that changes a call stands in one file, so that it is read as one"),
     "callcenter/telephony/ports.py": (
         470,
         "the contract of three peers, mostly docstrings, read as one",

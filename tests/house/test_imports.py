@@ -19,6 +19,8 @@ PURE = (
     "callcenter/fsm.py",
     "callcenter/calls/leg.py",
     "callcenter/calls/call.py",
+    "callcenter/calls/book.py",
+    "callcenter/calls/hands.py",
     "callcenter/calls/floor.py",
     "callcenter/calls/control.py",
     "callcenter/calls/timers.py",
