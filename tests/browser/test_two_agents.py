@@ -17,7 +17,7 @@ from tests.system.office import Office, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.interop, pytest.mark.timeout(300)]
 VOICES = {"agent1": 440.0, "agent2": 620.0}
-RECYCLING = {"busy": {"after_s": 1, "tries": 2}, "no_answer": {"after_s": 1, "tries": 1}}
+RECYCLING = {o: {"after_s": 1, "tries": n} for o, n in {"busy": 2, "no_answer": 1, "abandoned": 9}.items()}
 TIMES = {"answer": 1, "busy": 2, "no_answer": 1, "invalid": 1}
 
 

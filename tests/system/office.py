@@ -15,7 +15,7 @@ from callcenter.auth.models import Role, User, UserRole
 from callcenter.compliance.models import RuleSet
 from callcenter.db.models import load_all
 from callcenter.db.outbox import settings_changed
-from callcenter.db.session import platform_session, tenant_session
+from callcenter.db.session import engine, platform_session, tenant_session
 from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.actions import open_enterprise
 from crm.models import Disposition, Lead, LeadList
@@ -41,9 +41,24 @@ class Office:
 
     def build(self) -> Office:
         """Write it all; returns when the engine knows the agents."""
-        os.environ["DATABASE_URL"] = self.installation.database_url
         load_all()
         assert defaults.DISPOSITIONS
+        before = os.environ.get("DATABASE_URL")
+        os.environ["DATABASE_URL"] = self.installation.database_url
+        try:
+            last_user = self._fill()
+        finally:
+            engine().dispose()
+            del os.environ["DATABASE_URL"]
+            if before is not None:
+                os.environ["DATABASE_URL"] = before
+        cfg = f"cfg:{self.tenant}"
+        until(lambda: self.installation.redis().hexists(cfg, f"user:{last_user}"), "the relay has written the settings")
+        time.sleep(0.5)
+        return self
+
+    def _fill(self) -> int:
+        """The rows; returns the id of the last user."""
         with platform_session() as session:
             self.tenant = open_enterprise(session, "acme", "Acme", "CN", "Asia/Shanghai", "owner", PASSWORD)
         with tenant_session(self.tenant) as session:
@@ -92,10 +107,7 @@ class Office:
             ]
             for entity, id_ in changed:
                 settings_changed(session, entity, id_)
-        cfg = f"cfg:{self.tenant}"
-        until(lambda: self.installation.redis().hexists(cfg, f"user:{users[-1]}"), "the relay has written the settings")
-        time.sleep(0.5)
-        return self
+        return users[-1]
 
     def headset(self, i: int, hz: float) -> Headset:
         """Agent `i` (from 1), speaking a tone."""

@@ -16,7 +16,7 @@ from tests.system.office import Office, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 AGENT_HZ = (440.0, 620.0)
-RECYCLING = {"busy": {"after_s": 1, "tries": 2}, "no_answer": {"after_s": 1, "tries": 2}}
+RECYCLING = {o: {"after_s": 1, "tries": n} for o, n in {"busy": 2, "no_answer": 2, "abandoned": 9}.items()}
 
 
 @pytest.mark.promise("D1", "D2", "D3", "D7", "L3", "V3", "P2")
