@@ -53,8 +53,10 @@ class JitterBuffer:
             ahead = 0
         if ahead < 0:
             self.late += 1
-            if self._running and self.depth - ahead > MAX_DEPTH:
-                return
+            if self.depth - ahead > MAX_DEPTH:
+                if self._running:
+                    return
+                self._restart(timestamp)  # too far apart to belong together, and nothing was played yet
             self._play = timestamp  # play it now: from here on everything is later by what this one was late
         self._write(timestamp, payload)
         end = (timestamp + size) & 0xFFFFFFFF

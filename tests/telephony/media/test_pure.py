@@ -413,3 +413,10 @@ def test_tones_have_their_frequency(name: str, hz: int) -> None:
 def test_keypad_audio_holds_both_frequencies_of_each_digit() -> None:
     linear = g711.ulaw_to_linear(prompts.keypad_audio("5"))[:800]
     assert level(linear, 770) > 5000 and level(linear, 1336) > 5000
+
+
+def test_the_buffer_never_holds_more_than_its_ring_when_an_old_packet_comes_first() -> None:
+    buffer = JitterBuffer()
+    buffer.put(6793, bytes(1400))
+    buffer.put(0, b"")
+    assert buffer.depth <= 8192
