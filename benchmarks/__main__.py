@@ -34,7 +34,7 @@ BENCHMARKS = {
     "edge": Benchmark("cost of a browser's audio, beside rtpengine"),
     "sip": Benchmark("calls a second of the SIP adapter, beside SIPp", ("--seconds", "20")),
     "pacing": Benchmark("agents' occupancy and abandoned calls, predictive beside fixed ratios", ("--days", "2")),
-    "import_million": Benchmark("a list of a million rows, beside bare COPY", ("300000",)),
+    "import_million": Benchmark("an import of leads, beside bare COPY", ("300000",)),
     "recorder": Benchmark("calls folded into tables, beside bare COPY", ("--calls", "3000")),
     "attempts": Benchmark("call attempts a second of a whole installation, beside SIPp", ("--seconds", "30")),
     "answer_to_audio": Benchmark(
