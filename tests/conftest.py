@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import redis
 from sqlalchemy import text
@@ -14,6 +15,11 @@ from callcenter.db import session as db_session
 from callcenter.db.migrate import upgrade
 from callcenter.db.models import load_all
 from callcenter.embedded.services import Postgres, Valkey, free_port
+
+# CI judges a change by the same examples each time; fresh ones are looked for on developers' machines.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 def _run(service: Postgres | Valkey) -> subprocess.Popen[bytes]:
