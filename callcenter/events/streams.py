@@ -4,6 +4,8 @@
     commands:{engine}      stream: web, relay → engine
     reply:{command id}     list of one: the engine's answer, expires after 30 s
     engine:of:{tenant}     which engine holds the tenant
+    cfg:tenants            set: the tenants that have settings
+    cfg:{tenant}           hash "entity:id" → document: settings, written by the relay, read by the engine
     live                   stream: documents for browsers → every web process
     live:{tenant}          hash topic → the topic's newest document: what a snapshot is
 
@@ -29,6 +31,7 @@ from callcenter.events.envelope import COMMANDS, Envelope
 FACTS_STREAM = "facts"
 RECORDER_GROUP = "recorder"
 LIVE_STREAM = "live"
+SETTINGS_TENANTS = "cfg:tenants"
 LIVE_LENGTH = 20_000
 REPLY_EXPIRES_S = 30
 
@@ -46,6 +49,11 @@ def reply_key(command_id: str) -> str:
 def engine_of_key(tenant: int) -> str:
     """Key that names the engine of a tenant."""
     return f"engine:of:{tenant}"
+
+
+def settings_key(tenant: int) -> str:
+    """Key of the tenant's settings."""
+    return f"cfg:{tenant}"
 
 
 def live_key(tenant: int) -> str:

@@ -27,12 +27,6 @@ log = logging.getLogger(__name__)
 BATCH = 200
 POLL_S = 1.0
 AWAY = (redis.RedisError, OperationalError, InterfaceError, OSError, Unavailable)  # not the message's own fault
-SETTINGS_TENANTS = "cfg:tenants"
-
-
-def settings_key(tenant: int) -> str:
-    """Hash "entity:id" → document."""
-    return f"cfg:{tenant}"
 
 
 def run(stop: threading.Event) -> None:
@@ -66,12 +60,12 @@ def synchronise_tenant(tenant: int) -> None:
     with tenant_session(tenant) as session:
         named = list(documents.everything(session))
     wanted = {f"{entity}:{id_}" for entity, id_, _ in named}
-    known: Any = connection.hkeys(settings_key(tenant))
+    known: Any = connection.hkeys(streams.settings_key(tenant))
     for raw in known:
         if raw.decode() not in wanted:
             entity, _, id_ = raw.decode().partition(":")
             named.append((entity, int(id_), None))
-    connection.sadd(SETTINGS_TENANTS, tenant)
+    connection.sadd(streams.SETTINGS_TENANTS, tenant)
     _write(connection, tenant, named)
     blacklist.sync(tenant)
 
@@ -100,12 +94,12 @@ def _carry_one(tenant: int, topic: str, body: dict[str, Any]) -> None:
         if entity == "blacklist":
             blacklist.sync(tenant)
             return
-        if entity == "enterprise" and not connection.sismember(SETTINGS_TENANTS, str(tenant)):
+        if entity == "enterprise" and not connection.sismember(streams.SETTINGS_TENANTS, str(tenant)):
             synchronise_tenant(tenant)
             return
         with tenant_session(tenant) as session:
             named = list(documents.changed(session, entity, int(body["id"])))
-        connection.sadd(SETTINGS_TENANTS, tenant)
+        connection.sadd(streams.SETTINGS_TENANTS, tenant)
         _write(connection, tenant, named)
     elif topic == "command":
         envelope = Envelope(ids.new_id(), str(body["type"]), 1, tenant, wall_s(), dict(body["body"]))
@@ -120,7 +114,7 @@ def _write(connection: redis.Redis, tenant: int, named: list[documents.Named]) -
     for entity, id_, doc in named:
         field = f"{entity}:{id_}"
         if doc is None:
-            connection.hdel(settings_key(tenant), field)
+            connection.hdel(streams.settings_key(tenant), field)
         else:
-            connection.hset(settings_key(tenant), field, wire.to_json(doc))
+            connection.hset(streams.settings_key(tenant), field, wire.to_json(doc))
         streams.send(tenant, SettingsChanged(entity, id_, doc), wait_s=None)

@@ -195,10 +195,10 @@ def test_a_lead_seized_for_a_call_without_campaign_does_not_stop_the_next_engine
 
 def test_one_unreadable_setting_or_agent_does_not_stop_the_next_engine(scene: Scene) -> None:
     async def story(s: SimpleNamespace) -> None:
-        await s.redis.sadd(restore.SETTINGS_TENANTS, TENANT)
-        await s.redis.hset(restore.settings_key(TENANT), "trunk:4", b'{"name": "half"}')
+        await s.redis.sadd(streams.SETTINGS_TENANTS, TENANT)
+        await s.redis.hset(streams.settings_key(TENANT), "trunk:4", b'{"name": "half"}')
         await s.redis.hset(
-            restore.settings_key(TENANT), "user:3", wire.to_json({"name": "Ann", "enabled": True, "agent": True})
+            streams.settings_key(TENANT), "user:3", wire.to_json({"name": "Ann", "enabled": True, "agent": True})
         )
         await s.redis.hset(f"agents:{TENANT}", "3", b'{"user_id": "?"}')
         await restore.restore(s.engine, s.inbox)

@@ -80,4 +80,4 @@ def test_one_enterprise_with_an_impossible_setting_does_not_hold_up_the_others(
         )
     redis_client.flushall()
     relay.synchronise()
-    assert redis_client.hexists(relay.settings_key(other), f"enterprise:{other}")
+    assert redis_client.hexists(streams.settings_key(other), f"enterprise:{other}")

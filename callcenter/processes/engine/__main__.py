@@ -14,9 +14,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from callcenter import config, log
+from callcenter.events import streams
 from callcenter.processes.engine.dialing import Dialing
 from callcenter.processes.engine.inbox import Inbox
-from callcenter.processes.engine.restore import SETTINGS_TENANTS, claim, restore
+from callcenter.processes.engine.restore import claim, restore
 from callcenter.processes.engine.shell import Engine, Tenant
 from callcenter.processes.prompts import installed_prompts
 from callcenter.telephony.edge.choose import edge_of
@@ -81,7 +82,7 @@ async def _tenants(engine: Engine, inbox: Inbox) -> None:
     while True:
         await asyncio.sleep(2)
         try:
-            known = {int(t) for t in await engine.redis.smembers(SETTINGS_TENANTS)}
+            known = {int(t) for t in await engine.redis.smembers(streams.SETTINGS_TENANTS)}
             for tenant in known:
                 if await claim(engine, tenant):
                     engine.tenants.setdefault(tenant, Tenant(tenant))

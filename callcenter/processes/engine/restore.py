@@ -23,17 +23,11 @@ from callcenter.telephony.ports import Dialog
 from dialer import hopper
 
 log = logging.getLogger(__name__)
-SETTINGS_TENANTS = "cfg:tenants"
-
-
-def settings_key(tenant: int) -> str:
-    """Hash "entity:id" → document, written by the relay."""
-    return f"cfg:{tenant}"
 
 
 async def restore(engine: Engine, inbox: Inbox) -> None:
     """Everything, tenant by tenant; then media and edge forget what nobody took up."""
-    for raw in await engine.redis.smembers(SETTINGS_TENANTS):
+    for raw in await engine.redis.smembers(streams.SETTINGS_TENANTS):
         tenant_id = int(raw)
         if await claim(engine, tenant_id):
             tenant = engine.tenants[tenant_id] = Tenant(tenant_id)
@@ -55,7 +49,7 @@ async def claim(engine: Engine, tenant: int) -> bool:
 
 
 async def _settings(engine: Engine, inbox: Inbox, tenant: Tenant) -> None:
-    docs: Any = await engine.redis.hgetall(settings_key(tenant.id))
+    docs: Any = await engine.redis.hgetall(streams.settings_key(tenant.id))
     order = {"enterprise": 0, "trunk": 1, "campaign": 2, "user": 3}
     for name in sorted(docs, key=lambda n: order.get(n.decode().split(":")[0], 9)):
         entity, _, id_ = name.decode().partition(":")
