@@ -1,4 +1,5 @@
-"""The live document of an agent: all that the desk and the board show. Topic `agent:{user_id}`.
+"""The live documents of agents and queues: all that the desk and the boards show. Topics `agent:{user_id}`,
+`queue:{id}`.
 
 Published as a whole at each change. Times are seconds since the epoch; the browser counts the timers itself.
 """
@@ -10,9 +11,22 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class PartyView:
+    """Somebody else in the call: `role` talk, consult, listen, whisper; `state` ringing, talking."""
+
+    key: str
+    role: str
+    state: str
+    since: float
+    user_id: int | None = None
+    name: str = ""
+    number: str = ""
+
+
+@dataclass(frozen=True)
 class CallView:
-    """The agent's present (or, in wrap-up, last) call. `state`: preview, dialing, ringing, talking, held, far_hold,
-    ended.
+    """The agent's present (or, in wrap-up, last) call. `state`: preview, offered (rings at the agent), dialing, ringing
+    (at the far end), talking, consulting, held, far_hold, ended.
 
     `card` is what the pop shows at once: name, phone, fields, lead_id, customer_id, list, campaign, script_id,
     attempts, from the hopper.
@@ -36,6 +50,17 @@ class CallView:
     cause: str = ""  # why it ended or failed
     dispositioned: bool = False
     preview_until: float | None = None  # then the lead is dialed by itself
+    answer_until: float | None = None  # offered: then it goes to another agent
+    auto_answer: bool = False
+    did: str = ""
+    queue_id: int | None = None
+    queue_name: str = ""
+    queued_at: float | None = None
+    path: tuple[str, ...] = ()  # menus passed
+    shown: dict[str, str] = field(default_factory=dict)  # what was keyed and answered on the way
+    matches: tuple[dict[str, Any], ...] = ()  # customers with this number, if several: {id, name, ...}
+    parties: tuple[PartyView, ...] = ()
+    can_record: str = ""  # "", start, pause, resume: what the agent's record button does
 
 
 @dataclass(frozen=True)
@@ -66,4 +91,50 @@ class AgentView:
     phone: PhoneView = field(default_factory=PhoneView)
     call: CallView | None = None
     campaigns: tuple[int, ...] = ()
+    queues: tuple[int, ...] = ()
+    device: str = "browser"  # or "number"
+    supervising: dict[str, Any] = field(default_factory=dict)  # {agent_id, how, call_id} of one who listens in
     next_call_s: float | None = None  # expected wait, when predictive dialing knows it
+
+
+@dataclass(frozen=True)
+class WaitingView:
+    """A caller in a queue. `offered_to`: rings at this agent."""
+
+    call_id: str
+    phone_e164: str
+    name: str
+    since: float
+    priority: int
+    offered_to: int | None = None
+    callback: bool = False  # hung up and keeps the place
+
+
+@dataclass(frozen=True)
+class QueueView:
+    """Live document `queue:{id}`; all figures of today (enterprise's zone) except those of now. Formulas are in
+    `callcenter.metrics.definitions`."""
+
+    id: int
+    name: str
+    at: float
+    waiting: tuple[WaitingView, ...] = ()
+    longest_wait_since: float | None = None
+    expected_wait_s: float | None = None
+    agents: int = 0  # signed on (not offline)
+    available: int = 0
+    talking: int = 0
+    wrap_up: int = 0
+    paused: int = 0
+    offered: int = 0  # entered today
+    answered: int = 0
+    answered_in_target: int = 0
+    abandoned: int = 0
+    overflowed: int = 0
+    callbacks: int = 0
+    service_level: float | None = None  # fraction
+    target: float = 0.8
+    target_s: float = 20.0
+    asa_s: float | None = None
+    aht_s: float | None = None
+    blending: str = ""  # "inbound": its agents are kept from campaigns just now

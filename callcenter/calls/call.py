@@ -1,8 +1,11 @@
 """A call: a customer's leg and what the call centre does with it.
 
-Theory: before the answer a call is `placed`; once answered it either waits for an agent, talks, or hears the
-identification message because no agent came in time; from each of them it ends. An agent's hold is a state of the call,
-the far end's hold one of its leg. `ended` is final, so a late event can't bring a call back to life.
+Theory: before the answer a call is `placed` (dialed by us, or come in and not yet picked up by us); once answered it is
+in a menu, waits for an agent, talks, is parked, leaves a message, or hears the identification message because no agent
+came in time; from each of them it ends. An agent's hold is a state of the call, the far end's hold one of its leg. A
+call that is rung at an agent is still `waiting` (`offered_to` says at whom), so that it keeps its place. Who else is in
+the conversation (`parties`: a consulted colleague, a third number, a supervisor) is kept beside the state. `ended` is
+final, so a late event can't bring a call back to life.
 """
 
 from __future__ import annotations
@@ -17,15 +20,22 @@ from callcenter.fsm import Machine
 
 class CallState(StrEnum):
     PLACED = "placed"
+    MENU = "menu"
     WAITING = "waiting"
     TALKING = "talking"
     HELD = "held"
+    PARKED = "parked"
+    VOICEMAIL = "voicemail"
     IDENTIFYING = "identifying"
     ENDED = "ended"
 
 
 class CallInput(StrEnum):
     ANSWERED = "answered"
+    MENU = "menu"
+    QUEUE = "queue"
+    VOICEMAIL = "voicemail"
+    PARK = "park"
     BRIDGE = "bridge"
     HOLD = "hold"
     RESUME = "resume"
@@ -44,14 +54,66 @@ CALL: Machine[CallState, CallInput] = Machine(
         (S.PLACED, I.END): S.ENDED,
         (S.WAITING, I.BRIDGE): S.TALKING,
         (S.WAITING, I.NO_AGENT): S.IDENTIFYING,
+        (S.WAITING, I.QUEUE): S.WAITING,
+        (S.WAITING, I.MENU): S.MENU,
+        (S.WAITING, I.VOICEMAIL): S.VOICEMAIL,
         (S.WAITING, I.END): S.ENDED,
+        (S.MENU, I.MENU): S.MENU,
+        (S.MENU, I.QUEUE): S.WAITING,
+        (S.MENU, I.BRIDGE): S.TALKING,
+        (S.MENU, I.VOICEMAIL): S.VOICEMAIL,
+        (S.MENU, I.END): S.ENDED,
         (S.TALKING, I.HOLD): S.HELD,
+        (S.TALKING, I.BRIDGE): S.TALKING,
+        (S.TALKING, I.PARK): S.PARKED,
+        (S.TALKING, I.QUEUE): S.WAITING,
+        (S.TALKING, I.MENU): S.MENU,
+        (S.TALKING, I.VOICEMAIL): S.VOICEMAIL,
         (S.TALKING, I.END): S.ENDED,
         (S.HELD, I.RESUME): S.TALKING,
+        (S.HELD, I.BRIDGE): S.TALKING,
+        (S.HELD, I.PARK): S.PARKED,
+        (S.HELD, I.QUEUE): S.WAITING,
+        (S.HELD, I.MENU): S.MENU,
+        (S.HELD, I.VOICEMAIL): S.VOICEMAIL,
         (S.HELD, I.END): S.ENDED,
+        (S.PARKED, I.BRIDGE): S.TALKING,
+        (S.PARKED, I.QUEUE): S.WAITING,
+        (S.PARKED, I.VOICEMAIL): S.VOICEMAIL,
+        (S.PARKED, I.END): S.ENDED,
+        (S.VOICEMAIL, I.END): S.ENDED,
         (S.IDENTIFYING, I.END): S.ENDED,
     },
 )
+
+
+class PartyRole(StrEnum):
+    """What a party hears and who hears it."""
+
+    TALK = "talk"  # all hear each other
+    CONSULT = "consult"  # only the call's agent and this party hear each other; the customer is held
+    LISTEN = "listen"  # hears all, heard by nobody
+    WHISPER = "whisper"  # hears all, heard by the call's agent only
+
+
+@dataclass
+class Party:
+    """Somebody in a call besides the customer and the call's agent: a colleague or supervisor (`user_id`), or a number
+    (`leg_id`, `number`). `port_id` is its media port. `state`: ringing or talking."""
+
+    key: str  # "agent:<user id>" or the leg's id
+    port_id: str
+    role: str  # PartyRole
+    state: str = "ringing"
+    user_id: int | None = None
+    name: str = ""
+    number: str = ""
+    leg_id: str = ""
+    trunk_id: int | None = None
+    dialog: dict[str, Any] | None = None
+    since: float = 0.0
+    by_user: int | None = None  # who brought it in
+    transfer: bool = False  # answered, it takes the agent's place at once (a blind transfer)
 
 
 @dataclass
@@ -92,6 +154,32 @@ class Call:
     dialog: dict[str, Any] | None = None
     codec: str = "pcmu"
     mos: float | None = None
+    # --- inbound, and what menus and queues do with any call
+    direction: str = "out"  # in, out
+    did: str = ""  # the number that was dialed, E.164
+    did_id: int | None = None
+    port_id: str = ""  # the customer's media port, if not the call's own (a try-out from an agent's browser)
+    language: str = "en"
+    caller: dict[str, Any] = field(default_factory=dict)  # who calls, as looked up: `crm.queries.callers`
+    run: dict[str, Any] = field(default_factory=dict)  # the state of the menu's interpreter
+    shown: dict[str, str] = field(default_factory=dict)  # what menus want the agent to see
+    path: list[str] = field(default_factory=list)  # menus and nodes passed, in words
+    queue_id: int | None = None
+    queued_at: float | None = None  # since when it waits; kept over transfers between queues by overflow
+    priority: int = 0
+    skills: dict[str, int] = field(default_factory=dict)
+    sticky_agent: int | None = None
+    offered_to: int | None = None
+    offered_at: float | None = None
+    play: str = ""  # name of the controller's `Play` that is being heard
+    parties: dict[str, Party] = field(default_factory=dict)
+    park_slot: str = ""
+    parked_by: int | None = None
+
+    @property
+    def port(self) -> str:
+        """The customer's media port."""
+        return self.port_id or f"call-{self.call_id}"
 
     @property
     def in_flight(self) -> bool:

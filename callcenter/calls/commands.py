@@ -121,6 +121,161 @@ class PreviewAnswer:
     dial: bool
 
 
+@COMMANDS.add("call.answer")
+@dataclass(frozen=True)
+class AnswerCall:
+    """The agent picks up the call that rings at him."""
+
+    user_id: int
+
+
+@COMMANDS.add("call.decline")
+@dataclass(frozen=True)
+class DeclineCall:
+    """The agent does not take the call that rings at him: it goes on to the next, he is paused."""
+
+    user_id: int
+
+
+@COMMANDS.add("call.transfer")
+@dataclass(frozen=True)
+class Transfer:
+    """Blind: the call goes at once to `kind` (menu, queue, agent, voicemail, number) and the agent is in wrap-up.
+    Attended (agent or number only): the customer is held and the agent speaks with the other first."""
+
+    user_id: int
+    attended: bool
+    kind: str
+    id: int | None = None
+    number: str = ""
+
+
+@COMMANDS.add("call.transfer_done")
+@dataclass(frozen=True)
+class CompleteTransfer:
+    """The consulted one has the call, the agent is out of it (wrap-up)."""
+
+    user_id: int
+
+
+@COMMANDS.add("call.conference")
+@dataclass(frozen=True)
+class MakeConference:
+    """Customer, agent and the consulted one all hear each other."""
+
+    user_id: int
+
+
+@COMMANDS.add("call.leave")
+@dataclass(frozen=True)
+class LeaveCall:
+    """The agent leaves a conference; the others go on talking (a party that is an agent becomes the call's agent)."""
+
+    user_id: int
+
+
+@COMMANDS.add("call.drop_party")
+@dataclass(frozen=True)
+class DropParty:
+    """A party leaves: a consultation ends and the customer is back, or a conference goes on without it."""
+
+    user_id: int
+    party_key: str
+
+
+@COMMANDS.add("call.park")
+@dataclass(frozen=True)
+class Park:
+    """Answer: {"slot"}: the call waits there (music) for `PickUp`; after the park time it rings at this agent again."""
+
+    user_id: int
+
+
+@COMMANDS.add("call.pick_up")
+@dataclass(frozen=True)
+class PickUp:
+    """Take the parked call in `slot`."""
+
+    user_id: int
+    slot: str
+
+
+@COMMANDS.add("call.voicemail_drop")
+@dataclass(frozen=True)
+class VoicemailDrop:
+    """Leave the recorded message `prompt_id` on the far end's answering machine; the agent is free at once."""
+
+    user_id: int
+    prompt_id: int
+
+
+@COMMANDS.add("call.record")
+@dataclass(frozen=True)
+class RecordCall:
+    """Recording by the agent's hand: "start", "pause" (card numbers), "resume"."""
+
+    user_id: int
+    action: str
+
+
+@COMMANDS.add("call.supervise")
+@dataclass(frozen=True)
+class Supervise:
+    """`how`: listen, whisper, barge, take_over, stop. `user_id` is the supervisor, whose phone must be connected.
+    `tell_agent`: whether the agent sees that someone listens."""
+
+    user_id: int
+    agent_id: int
+    how: str
+    tell_agent: bool = True
+
+
+@COMMANDS.add("agent.force")
+@dataclass(frozen=True)
+class ForceState:
+    """A supervisor changes an agent's state: available, paused, offline; `hang_up` ends a call that is up, otherwise
+    the state is entered after it."""
+
+    user_id: int
+    state: str
+    reason: str
+    by_user: int
+    hang_up: bool = False
+
+
+@COMMANDS.add("phone.device")
+@dataclass(frozen=True)
+class PhoneDevice:
+    """The agent's phone from now on: "browser", or "number" with `number` (E.164 or an extension of a trunk), which is
+    called at once and stays up as the agent's nailed-up leg."""
+
+    user_id: int
+    kind: str
+    number: str = ""
+
+
+@COMMANDS.add("flow.try")
+@dataclass(frozen=True)
+class TryFlow:
+    """Call flow `flow_id` (its draft `doc`, if given) from the agent's own phone. Answer: {"call_id"}. The node it is
+    in is told on topic `flow-try:{user_id}`."""
+
+    user_id: int
+    flow_id: int
+    doc: dict[str, object] | None = None
+
+
+@COMMANDS.add("queue.remove")
+@dataclass(frozen=True)
+class RemoveWaiting:
+    """A supervisor sends a waiting caller elsewhere (as Transfer's kinds)."""
+
+    call_id: str
+    kind: str
+    id: int | None = None
+    number: str = ""
+
+
 @COMMANDS.add("settings.changed")
 @dataclass(frozen=True)
 class SettingsChanged:

@@ -6,11 +6,12 @@ registered by name and never know each other. They are pure: no clock, no I/O, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from callcenter.calls.call import Call
+from callcenter.calls.destination import Destination
 
 # ------------------------------------------------------------------------------------------------ turns of a call
 
@@ -42,7 +43,49 @@ class TimerFired:
     name: str
 
 
-Turn = Placed | Ringing | Answered | NobodyFree | TimerFired
+@dataclass(frozen=True)
+class HandedOver:
+    """The call is this controller's from now on. `data` is what the one before knew: for a menu `flow_id`."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Played:
+    """A `Play` named so reached its end (`complete`) or was stopped."""
+
+    name: str
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Key:
+    """The caller pressed 0–9, * or #."""
+
+    digit: str
+
+
+@dataclass(frozen=True)
+class HttpDone:
+    """The answer to `Http` named so. `status` 0: no answer (`error` says why). `fields`: what was asked for and found,
+    by variable."""
+
+    name: str
+    status: int
+    fields: Mapping[str, str]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class VoiceRecorded:
+    """`RecordVoice` named so has ended: by a key, by silence, by its limit."""
+
+    name: str
+    recording_id: str
+    seconds: float
+
+
+Turn = Placed | Ringing | Answered | NobodyFree | TimerFired | HandedOver | Played | Key | HttpDone | VoiceRecorded
 
 # ------------------------------------------------------------------------------------------------------- answers
 
@@ -85,7 +128,84 @@ class HangUp:
     """End the call."""
 
 
-Answer = FindAgent | Attach | Ringback | Bridge | Timer | Identify | HangUp
+@dataclass(frozen=True)
+class Play:
+    """Play prompts to the caller, one after the other; `Played(name)` follows. A prompt is "prompt:<id>" (the
+    enterprise's), "say:<language>:<text>" (synthesised), "tone:…", "silence", or the name of an installed one."""
+
+    name: str
+    prompts: tuple[str, ...]
+    loop: bool = False
+
+
+@dataclass(frozen=True)
+class StopPlay:
+    """Stop what the caller hears; Played(complete=False) follows if something was."""
+
+
+@dataclass(frozen=True)
+class CancelTimer:
+    name: str
+
+
+@dataclass(frozen=True)
+class Http:
+    """Ask another system; `HttpDone(name)` follows within `timeout_s`. `fields`: variable → path in the JSON answer
+    (dots and list indices: "customer.orders.0.state")."""
+
+    name: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    timeout_s: float = 5.0
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordVoice:
+    """Record the caller until a key of `stop_keys`, `silence_s` of silence or `max_s`; `VoiceRecorded` follows."""
+
+    name: str
+    max_s: float = 120.0
+    silence_s: float = 4.0
+    stop_keys: str = "#"
+
+
+@dataclass(frozen=True)
+class SetLanguage:
+    """The language in which the caller is spoken to from now on: "en" or "zh"."""
+
+    language: str
+
+
+@dataclass(frozen=True)
+class Show:
+    """Facts about the caller that the agent will see on the card: menu path, keyed digits, survey answers."""
+
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Tell:
+    """A fact for the stream."""
+
+    fact: object
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """Give the call to `to`. For a queue, `data` may have `priority` (int, higher is sooner), `skills` (name →
+    level wanted, 1–10) and `sticky_agent` (a user's id)."""
+
+    to: Destination
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+Answer = (
+    FindAgent | Attach | Ringback | Bridge | Timer | CancelTimer | Identify | HangUp
+    | Play | StopPlay | Http | RecordVoice | SetLanguage | Show | Tell | HandOver
+)  # fmt: skip
 
 
 class CallControl(Protocol):

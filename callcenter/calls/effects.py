@@ -20,6 +20,92 @@ class Originate(Effect):
 
 
 @dataclass(frozen=True)
+class AnswerLeg(Effect):
+    """200 for a call that came in."""
+
+    call_id: str
+
+
+@dataclass(frozen=True)
+class RefuseLeg(Effect):
+    """A final refusal for a call that came in."""
+
+    call_id: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class OriginateParty(Effect):
+    """INVITE a third number into a call: its leg id is `party_key`, its port `fx.party_port(party_key)`. The shell
+    chooses the trunk; if none is free it tells the floor by `party_lost`."""
+
+    call_id: str
+    party_key: str
+    number: str
+
+
+@dataclass(frozen=True)
+class HangUpParty(Effect):
+    """BYE or CANCEL for a party's own leg, and its port is closed."""
+
+    call_id: str
+    party_key: str
+
+
+@dataclass(frozen=True)
+class PlayPrompts(Effect):
+    """Prompts as in `control.Play`, resolved and joined by the shell, in `language`."""
+
+    port_id: str
+    play_id: str
+    prompts: tuple[str, ...]
+    language: str
+    loop: bool = False
+    mix: bool = False
+
+
+@dataclass(frozen=True)
+class AskHttp(Effect):
+    """Carry out `control.Http` (`ask`) and tell the floor by `http_done`."""
+
+    call_id: str
+    ask: object
+
+
+@dataclass(frozen=True)
+class RecordVoicePort(Effect):
+    """Record one port alone (a voicemail, an answer to a question): both channels carry it."""
+
+    recording_id: str
+    call_id: str
+    port_id: str
+
+
+@dataclass(frozen=True)
+class RetargetRecord(Effect):
+    """Other ports feed the channels from now on."""
+
+    recording_id: str
+    left_port: str
+    right_port: str
+
+
+@dataclass(frozen=True)
+class QueueChanged(Effect):
+    """Publish the queue's live document (the shell may join several into one per 100 ms)."""
+
+    queue_id: int
+
+
+@dataclass(frozen=True)
+class DialQueued(Effect):
+    """A caller who kept his place by a call-back is due: dial him, and connect him to the queue's agent."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
 class HangUpLeg(Effect):
     """BYE or CANCEL."""
 
@@ -151,6 +237,11 @@ class ReturnLead(Effect):
 def call_port(call_id: str) -> str:
     """Name of a call's media port."""
     return f"call-{call_id}"
+
+
+def party_port(party_key: str) -> str:
+    """Name of the media port of a third number's leg."""
+    return f"party-{party_key}"
 
 
 def agent_port(tenant: int, user_id: int) -> str:

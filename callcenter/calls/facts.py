@@ -6,7 +6,7 @@ the whole CDR, so that one lost fact loses no call.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from callcenter.events.envelope import FACTS
 
@@ -26,6 +26,8 @@ class CallStarted:
     customer_id: int | None
     agent_id: int | None  # for manual and preview calls
     started_at: float
+    direction: str = "out"
+    did: str = ""
 
 
 @FACTS.add("call.connected")
@@ -66,6 +68,12 @@ class CallEnded:
     wait_ms: int | None
     hold_s: float
     mos: float | None = None
+    direction: str = "out"
+    did: str = ""
+    queue_id: int | None = None  # the last queue
+    queue_wait_s: float | None = None  # in queues, before the agent or the end
+    path: tuple[str, ...] = ()
+    shown: dict[str, str] = field(default_factory=dict)
 
 
 @FACTS.add("call.dispositioned")
@@ -152,3 +160,161 @@ class RecordingClosed:
     call_id: str
     seconds: float
     size_bytes: int
+
+
+@FACTS.add("call.queued")
+@dataclass(frozen=True)
+class CallQueued:
+    """A call entered a queue. `since` may be earlier than `at`: the place it keeps."""
+
+    call_id: str
+    queue_id: int
+    at: float
+    since: float
+    priority: int
+    phone_e164: str
+
+
+@FACTS.add("call.left_queue")
+@dataclass(frozen=True)
+class CallLeftQueue:
+    """Every queued call leaves once. `how`: connected, abandoned, overflow, callback, voicemail, transferred,
+    ended. `wait_s` since it entered this queue, `answered_in_target` by the queue's service level."""
+
+    call_id: str
+    queue_id: int
+    at: float
+    wait_s: float
+    how: str
+    agent_id: int | None = None
+    answered_in_target: bool = False
+
+
+@FACTS.add("call.offered")
+@dataclass(frozen=True)
+class CallOffered:
+    """An agent's phone begins to ring."""
+
+    call_id: str
+    queue_id: int | None
+    agent_id: int
+    at: float
+
+
+@FACTS.add("call.offer_ended")
+@dataclass(frozen=True)
+class OfferEnded:
+    """`how`: taken, no_answer, declined, gone (the caller hung up or the agent was lost)."""
+
+    call_id: str
+    queue_id: int | None
+    agent_id: int
+    at: float
+    how: str
+    rang_s: float
+
+
+@FACTS.add("call.transferred")
+@dataclass(frozen=True)
+class CallTransferred:
+    """`kind`: blind, attended. `to_kind` as DestinationKind."""
+
+    call_id: str
+    by_user: int
+    kind: str
+    to_kind: str
+    to_id: int | None
+    to_number: str
+    at: float
+
+
+@FACTS.add("call.party_joined")
+@dataclass(frozen=True)
+class PartyJoined:
+    """`role` as `calls.call.PartyRole`; listening, whispering, barging and taking over are in the audit by this."""
+
+    call_id: str
+    party_key: str
+    role: str
+    user_id: int | None
+    number: str
+    at: float
+    by_user: int | None = None
+
+
+@FACTS.add("call.party_left")
+@dataclass(frozen=True)
+class PartyLeft:
+    call_id: str
+    party_key: str
+    at: float
+
+
+@FACTS.add("ivr.node_left")
+@dataclass(frozen=True)
+class NodeLeft:
+    """A caller passed a node of a menu. `way` is the exit taken, "hang_up" if the caller left here."""
+
+    call_id: str
+    flow_id: int
+    version: int
+    node_id: str
+    verb: str
+    entered_at: float
+    left_at: float
+    way: str
+
+
+@FACTS.add("ivr.answer")
+@dataclass(frozen=True)
+class SurveyAnswer:
+    """What a caller answered to a survey question or left as a spoken answer (`recording_id`)."""
+
+    call_id: str
+    flow_id: int
+    node_id: str
+    question: str
+    answer: str
+    at: float
+    recording_id: str = ""
+
+
+@FACTS.add("voicemail.left")
+@dataclass(frozen=True)
+class VoicemailLeft:
+    """A message. `user_id` is the box's owner, None with `queue_id` or neither: the enterprise's."""
+
+    call_id: str
+    recording_id: str
+    phone_e164: str
+    did: str
+    customer_id: int | None
+    user_id: int | None
+    queue_id: int | None
+    seconds: float
+    at: float
+
+
+@FACTS.add("queue.callback_kept")
+@dataclass(frozen=True)
+class CallbackKept:
+    """A caller hung up and keeps the place: `ticket_id` is called at `number` when due, until `expires_at`."""
+
+    ticket_id: str
+    call_id: str
+    queue_id: int
+    number: str
+    at: float
+    expires_at: float
+
+
+@FACTS.add("queue.callback_ended")
+@dataclass(frozen=True)
+class CallbackTicketEnded:
+    """`how`: connected, no_answer, expired, cancelled."""
+
+    ticket_id: str
+    queue_id: int
+    at: float
+    how: str
+    call_id: str = ""
