@@ -1,0 +1,16 @@
+"""calls and parties"""
+
+from __future__ import annotations
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """See the title."""
+
+
+def downgrade() -> None:
+    """See the title."""

@@ -1,0 +1,16 @@
+"""boards"""
+
+from __future__ import annotations
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """See the title."""
+
+
+def downgrade() -> None:
+    """See the title."""
