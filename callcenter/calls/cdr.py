@@ -52,6 +52,8 @@ def fold(session: Session, told: Sequence[tuple[Envelope, object]]) -> None:
         session, Call, "id",
         [{"id": c.call_id, "disposition_id": c.disposition_id, "note": c.note} for c in dispositioned],
     )  # fmt: skip
+    identified = of(f.CallerIdentified, told)
+    _update(session, Call, "id", [{"id": c.call_id, "customer_id": c.customer_id} for c in identified])
     wrapped_up = of(f.CallWrappedUp, told)
     _update(session, Call, "id", [{"id": c.call_id, "wrap_ended_at": to_utc(c.at)} for c in wrapped_up])
     _agent_states(session, [(e.id, s) for e, s in told if isinstance(s, f.AgentStateChanged)])

@@ -137,6 +137,16 @@ class DeclineCall:
     user_id: int
 
 
+@COMMANDS.add("call.customer")
+@dataclass(frozen=True)
+class IdentifyCaller:
+    """The agent says which customer this is (several have the number, or a card was just made)."""
+
+    user_id: int
+    customer_id: int
+    card: dict[str, object] = field(default_factory=dict)
+
+
 @COMMANDS.add("call.transfer")
 @dataclass(frozen=True)
 class Transfer:

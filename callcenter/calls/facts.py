@@ -93,6 +93,16 @@ class CallDispositioned:
     callback_mine: bool
 
 
+@FACTS.add("call.caller_identified")
+@dataclass(frozen=True)
+class CallerIdentified:
+    """The agent said which customer this is."""
+
+    call_id: str
+    customer_id: int
+    user_id: int
+
+
 @FACTS.add("call.wrapped_up")
 @dataclass(frozen=True)
 class CallWrappedUp:

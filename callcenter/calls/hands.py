@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from callcenter.calls import effects as fx
 from callcenter.calls.book import Book
 from callcenter.calls.call import CALL, Call, CallInput, CallState
-from callcenter.calls.facts import CallDispositioned
+from callcenter.calls.facts import CallDispositioned, CallerIdentified
 from callcenter.errors import Conflict
 
 
@@ -61,6 +63,20 @@ class Hands(Book):
         )  # fmt: skip
         self._do(fx.Fact(fact, call_id))
         self.team.disposed(agent, next_state, now)
+
+    def identify_caller(self, user_id: int, customer_id: int, card: dict[str, object]) -> None:
+        """The agent knows who this is. In wrap-up the card on screen follows too. Raises Conflict without a call."""
+        agent = self.team.agent(user_id)
+        if agent.call is None:
+            raise Conflict("You are not on a call.", code="no_call")
+        self._do(fx.Fact(CallerIdentified(agent.call.call_id, customer_id, user_id), agent.call.call_id))
+        call = self.calls.get(agent.call.call_id)
+        if call is not None and call.agent_id == user_id:
+            call.customer_id, call.card = customer_id, {**call.card, **card}
+            self._changed(call)
+        self.team.show_call(
+            agent, replace(agent.call, customer_id=customer_id, card={**agent.call.card, **card}, matches=())
+        )
 
     def reattach(self, call: Call) -> None:
         """The agent's audio leg is there again: hear each other as before."""

@@ -6,13 +6,24 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from callcenter.calls.commands import Dtmf, HangUp, Hold, PauseAfter, PreviewAnswer, SetDisposition, SetState
+from callcenter.calls.commands import (
+    Dtmf,
+    HangUp,
+    Hold,
+    IdentifyCaller,
+    PauseAfter,
+    PreviewAnswer,
+    SetDisposition,
+    SetState,
+)
 from callcenter.clock import wall_s
 from callcenter.db.session import tenant_session
 from callcenter.events import streams
+from crm.queries.card import find
 from dialer.queries.outcomes import check_outcome
-from web.http import identity, requires, tenant_id
+from web.http import current_actor, identity, requires, tenant_id
 from web.schemas.agent import (
+    AgentCustomerSchema,
     AgentDispositionSchema,
     AgentDoneSchema,
     AgentDtmfSchema,
@@ -82,6 +93,19 @@ def post_disposition(given: dict[str, Any]) -> dict[str, Any]:
     with tenant_session(tenant_id()) as db:
         given["callback_at"] = check_outcome(db, given["disposition_id"], given["callback_at"], wall_s())
     return _send(SetDisposition, **given)
+
+
+@blueprint.post("/call/customer")
+@requires("desk.use")
+@blueprint.arguments(AgentCustomerSchema)
+@blueprint.response(200, AgentDoneSchema)
+def post_customer(given: dict[str, Any]) -> dict[str, Any]:
+    """Say which customer the caller is; the call goes on that customer's history."""
+    with tenant_session(tenant_id()) as db:
+        customer = find(db, current_actor(), customer_id=given["customer_id"]).customer
+        assert customer is not None
+        card = {"name": customer.name, "customer_id": customer.id}
+    return _send(IdentifyCaller, customer_id=card["customer_id"], card=card)
 
 
 @blueprint.post("/call/preview")

@@ -40,6 +40,10 @@ class AgentDispositionSchema(Schema):
     next_state = fields.String(load_default="available", validate=validate.OneOf(("available", "paused")))
 
 
+class AgentCustomerSchema(Schema):
+    customer_id = fields.Integer(required=True, strict=True)
+
+
 class AgentPreviewSchema(Schema):
     dial = fields.Boolean(required=True)
 

@@ -128,6 +128,8 @@ class Inbox:
                     command.user_id, command.call_id, command.disposition_id, command.note, command.callback_at,
                     command.callback_mine, command.next_state, now,
                 )  # fmt: skip
+            case c.IdentifyCaller(user_id=user, customer_id=customer, card=card):
+                floor.identify_caller(user, customer, card)
             case c.PreviewAnswer(user_id=user, dial=dial):
                 await self.dialing.answer_preview(tenant, user, dial)
             case c.SettingsChanged(entity=entity, id=id_, doc=doc):
