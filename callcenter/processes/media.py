@@ -23,6 +23,7 @@ from callcenter.telephony.media.sockets import PortRange, share
 from callcenter.telephony.media.worker import MediaWorker
 
 logger = logging.getLogger(__name__)
+PRIORITY = 2  # real-time; the engine has 1
 
 
 def _raise_file_limit() -> None:
@@ -34,11 +35,11 @@ def _raise_file_limit() -> None:
 def _raise_priority() -> None:
     """Audio is late after 20 ms, a report is not: go before the other processes where the system allows it.
 
-    Real-time scheduling at its lowest priority, as Asterisk (-p) and FreeSWITCH use it. The thread that writes
+    Real-time scheduling, one step above the engine, as Asterisk (-p) and FreeSWITCH use it. The thread that writes
     recordings inherits it: were it held up while it has the interpreter's lock, audio would wait for it.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
     except OSError:
         logger.info("no right to real-time scheduling (CAP_SYS_NICE); on a busy machine audio may suffer")
 

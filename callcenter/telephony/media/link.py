@@ -42,6 +42,7 @@ class Link:
         self._path = path
         self._came_up, self._went_down, self._told = came_up, went_down, told
         self._writer: asyncio.StreamWriter | None = None
+        self._unsent: list[bytes] = []
         self._numbers = 0
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self.up = asyncio.Event()
@@ -64,11 +65,22 @@ class Link:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def send(self, command: p.AnyCommand) -> bool:
-        """Send a command that wants no reply. False if there is no connection."""
+        """Send a command that wants no reply, at the end of this turn of the loop or with the next that cannot wait.
+        False if there is no connection."""
         if self._writer is None:
             return False
-        self._writer.write(frame(plain(command)))
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(frame(plain(command)))
+        if isinstance(command, p.SetRoom) and command.hears:
+            self._flush()  # two people wait to hear each other
         return True
+
+    def _flush(self) -> None:
+        """All in one write: each wakes the worker, which goes before us and would run between two of our commands."""
+        unsent, self._unsent = self._unsent, []
+        if unsent and self._writer is not None:
+            self._writer.write(b"".join(unsent))
 
     async def ask(self, command: p.AnyCommand) -> Any:
         """Send and wait for the reply's value. Raises WorkerLost, CommandRefused, TimeoutError."""
@@ -82,7 +94,8 @@ class Link:
         command.n = self._numbers
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._replies[command.n] = reply
-        self._writer.write(frame(plain(command)))
+        self._unsent.append(frame(plain(command)))
+        self._flush()
         return reply
 
     async def _run(self) -> None:
@@ -148,6 +161,7 @@ class Link:
         was_up = self.up.is_set()
         self.up.clear()
         if self._writer is not None:
+            self._flush()
             self._writer.close()
             self._writer = None
         replies, self._replies = self._replies, {}
