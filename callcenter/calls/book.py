@@ -6,14 +6,17 @@ that a call ends once, with one CDR, its agent freed, its recording closed and i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from callcenter.acd.agent import Agent, AgentState
 from callcenter.acd.team import Team
 from callcenter.acd.views import CallView
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call, CallInput, CallState
-from callcenter.calls.facts import CallEnded, RecordingStarted
+from callcenter.calls.destination import Destination
+from callcenter.calls.facts import CallConnected, CallEnded, RecordingStarted
 from callcenter.calls.leg import LEG, LegInput, LegState
 from callcenter.calls.timers import Timers
 from callcenter.ids import new_id
@@ -138,6 +141,40 @@ class Book:
         if not self._release_agent(call, now):
             self._tell_cause(call)
         del self.calls[call.call_id]
+
+    # ------------------------------------------------------------------------------------------ what layers above do
+
+    def divert(self, call: Call, to: Destination, now: float, data: Mapping[str, Any] | None = None) -> None:
+        """Carry an answered call to `to`, out of whatever it is in (`floor.py`). Its agent must be off it already.
+        `data` as in `control.HandOver`."""
+        raise NotImplementedError
+
+    def _withdraw(self, call: Call, how: str, now: float) -> None:
+        """The call is not waiting any more: out of its queue, and no agent rings for it (`lobby.py`). `how` as in
+        `facts.CallLeftQueue`. Harmless for a call that does not wait."""
+
+    # ----------------------------------------------------------------------------------------------------- connecting
+
+    def _connect(self, call: Call, agent: Agent, now: float) -> None:
+        """A free (or ringing) agent and an answered call hear each other from now on."""
+        call.agent_id = agent.user_id
+        self.team.take(agent, self._view(call, "talking"), now)
+        self._talk(call, agent, now)
+
+    def _talk(self, call: Call, agent: Agent, now: float) -> None:
+        call.step(CallInput.BRIDGE, now)
+        call.connected_at = call.connected_at or now
+        self.timers.cancel_all("call", call.call_id)
+        self._do(fx.StopPlay(call.port))
+        self._patch(call, agent.user_id)
+        if call.record:
+            self._record(call, agent.user_id, now)
+        answered = call.answered_at or now
+        wait_ms = round((now - answered) * 1000)
+        self._fact(call, CallConnected(call.call_id, agent.user_id, now, wait_ms))
+        self._observe(call, "connect", now, now - answered)
+        self._changed(call)
+        self._show(call)
 
     # --------------------------------------------------------------------------------------------------------- inside
 

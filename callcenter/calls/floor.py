@@ -19,7 +19,7 @@ from callcenter.calls import control as ctl
 from callcenter.calls import effects as fx
 from callcenter.calls.book import END_S
 from callcenter.calls.call import Call, CallInput, CallState
-from callcenter.calls.facts import CallConnected, CallStarted, RecordingClosed
+from callcenter.calls.facts import CallStarted, RecordingClosed
 from callcenter.calls.hands import Hands
 from callcenter.calls.leg import LegInput, LegState
 from callcenter.telephony import ports as p
@@ -141,26 +141,6 @@ class Floor(Hands):
                 self._identify(call, now)
             case ctl.HangUp():
                 self.hang_up(call, "system", now)
-
-    def _connect(self, call: Call, agent: Agent, now: float) -> None:
-        call.agent_id = agent.user_id
-        self.team.take(agent, self._view(call, "talking"), now)
-        self._talk(call, agent, now)
-
-    def _talk(self, call: Call, agent: Agent, now: float) -> None:
-        call.step(CallInput.BRIDGE, now)
-        call.connected_at = now
-        self.timers.cancel_all("call", call.call_id)
-        self._do(fx.StopPlay(fx.call_port(call.call_id)))
-        self._patch(call, agent.user_id)
-        if call.record:
-            self._record(call, agent.user_id, now)
-        answered = call.answered_at or now
-        wait_ms = round((now - answered) * 1000)
-        self._fact(call, CallConnected(call.call_id, agent.user_id, now, wait_ms))
-        self._observe(call, "connect", now, now - answered)
-        self._changed(call)
-        self._show(call)
 
     def _identify(self, call: Call, now: float) -> None:
         if call.state is not CallState.WAITING:
