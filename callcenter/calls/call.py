@@ -99,7 +99,8 @@ class PartyRole(StrEnum):
 @dataclass
 class Party:
     """Somebody in a call besides the customer and the call's agent: a colleague or supervisor (`user_id`), or a number
-    (`leg_id`, `number`). `port_id` is its media port. `state`: ringing or talking."""
+    (`leg_id`, `number`). `port_id` is its media port. `state`: ringing, early (the network's own tone is heard) or
+    talking. `talked`: the customer and it have heard each other. `hidden`: the agent is not told of it."""
 
     key: str  # "agent:<user id>" or the leg's id
     port_id: str
@@ -114,6 +115,9 @@ class Party:
     since: float = 0.0
     by_user: int | None = None  # who brought it in
     transfer: bool = False  # answered, it takes the agent's place at once (a blind transfer)
+    talked: bool = False
+    hidden: bool = False
+    answered_at: float | None = None
 
 
 @dataclass
@@ -175,6 +179,10 @@ class Call:
     parties: dict[str, Party] = field(default_factory=dict)
     park_slot: str = ""
     parked_by: int | None = None
+    last_agent: int | None = None  # who had the call, once it has no agent any more
+    legs: int = 0  # third numbers called so far; names their legs
+    on_demand: bool = False  # the agent may start the recording
+    record_paused: bool = False
 
     @property
     def port(self) -> str:
