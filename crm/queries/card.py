@@ -24,6 +24,7 @@ from crm.blacklist import blocked
 from crm.fields import Field
 from crm.models import Callback, Customer, Disposition, FollowUp, Lead, LeadList
 from crm.queries import typed
+from crm.queries.dispositions import disposition_of
 from crm.queries.fields import field_defs
 
 UNMASKED = "numbers.unmasked"
@@ -278,9 +279,7 @@ def _calls(session: Session, actor: Actor, ids: list[str]) -> dict[str, dict[str
             "agent_name": agent or "",
             "campaign_name": names.get(call.campaign_id, ""),
             "talk_s": call.talk_s,
-            "disposition": None
-            if disposition is None
-            else {"id": disposition.id, "name": disposition.name, "name_zh": disposition.name_zh},
+            "disposition": disposition_of(disposition),
             "note": call.note,
             "recordings": recordings.get(call.id, []),
         }

@@ -15,6 +15,7 @@ from callcenter.calls.models import Call, FactRow, Recording
 from callcenter.errors import NotFound
 from callcenter.telephony.models import TrunkRow
 from crm.models import Customer, Disposition, Lead
+from crm.queries.dispositions import disposition_of
 from dialer.models import Campaign
 from dialer.queries import numbers
 
@@ -147,9 +148,7 @@ def _call(row: Any, actor: Actor) -> dict[str, Any]:
         "talk_s": call.talk_s,
         "hold_s": call.hold_s,
         "mos": call.mos,
-        "disposition": None
-        if disposition is None
-        else {"id": disposition.id, "name": disposition.name, "name_zh": disposition.name_zh},
+        "disposition": disposition_of(disposition),
         "note": call.note,
     }
 

@@ -18,6 +18,8 @@ class CallDispositionSchema(Schema):
     id = fields.Integer(required=True, strict=True)
     name = fields.String(required=True)
     name_zh = fields.String(required=True)
+    sale = fields.Boolean(required=True)
+    negative = fields.Boolean(required=True, metadata={"description": "Not interested, or never to be called again"})
 
 
 class CallSchema(Schema):

@@ -22,7 +22,7 @@ export function fill(text: string, values: Record<string, string>): Part[] {
   for (const match of text.matchAll(PLACEHOLDER)) {
     if (match.index > from) parts.push({ text: text.slice(from, match.index) });
     const value = values[match[1]] ?? "";
-    parts.push({ text: value || match[1], field: match[1], missing: value === "" });
+    parts.push({ text: value || "____", field: match[1], missing: value === "" });
     from = match.index + match[0].length;
   }
   if (from < text.length) parts.push({ text: text.slice(from) });

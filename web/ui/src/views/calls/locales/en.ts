@@ -30,7 +30,7 @@ export default {
     no_timeline: "Nothing is stored yet.",
     by: { agent: "the agent", customer: "the customer", system: "the system" },
   },
-  outcome_word: { connected: "Connected", abandoned: "Abandoned", lasting: "Going on" },
+  outcome_word: { connected: "Connected", abandoned: "Abandoned", voicemail: "Voicemail", menu: "Ended in the menu", transferred: "Transferred", lasting: "Going on" },
   cause: {
     normal: "Normal end",
     busy: "Busy",

@@ -30,7 +30,7 @@ export default {
     no_timeline: "暂无记录。",
     by: { agent: "坐席", customer: "客户", system: "系统" },
   },
-  outcome_word: { connected: "已接通", abandoned: "呼损", lasting: "进行中" },
+  outcome_word: { connected: "已接通", abandoned: "呼损", voicemail: "已留言", menu: "在菜单中结束", transferred: "已转接", lasting: "进行中" },
   cause: {
     normal: "正常结束",
     busy: "忙线",
