@@ -3,14 +3,17 @@
 Theory: the server owns this state. A call takes an agent from `available` (or, dialed by the agent's own hand, from
 `paused` too) to `on_call`; the end of a call always leads to `wrap_up`, never straight to the next call; only the
 agent's outcome, the wrap-up timer or a supervisor leads out of it. `ringing` is an offer that waits for the agent's
-hand (a preview). Whether the phone works is kept beside the state (`phone`), because an agent with a dead phone is
-still the person he was: he gets no calls until it works again.
+hand: a preview, or a call that rings (`call.state` "offered"). The call that an agent wraps up may come back to him (a
+transfer that nobody took, a parked call): it is the one call that wrap-up lets through. Whether the phone works is kept
+beside the state (`phone`), because an agent with a dead phone is still the person he was: he gets no calls until it
+works again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from callcenter.acd.views import CallView, PhoneView
 from callcenter.fsm import Machine
@@ -51,10 +54,13 @@ AGENT: Machine[AgentState, AgentInput] = Machine(
         (S.AVAILABLE, I.TAKE): S.ON_CALL,
         (S.RINGING, I.TAKE): S.ON_CALL,
         (S.RINGING, I.RELEASE): S.AVAILABLE,
+        (S.RINGING, I.HANG_UP): S.WRAP_UP,  # the call that had come back is gone
         (S.RINGING, I.PAUSE): S.PAUSED,
         (S.RINGING, I.LEAVE): S.OFFLINE,
         (S.ON_CALL, I.HANG_UP): S.WRAP_UP,
         (S.ON_CALL, I.RELEASE): S.AVAILABLE,
+        (S.WRAP_UP, I.OFFER): S.RINGING,  # the call that is wrapped up comes back
+        (S.WRAP_UP, I.TAKE): S.ON_CALL,  # so too
         (S.WRAP_UP, I.READY): S.AVAILABLE,
         (S.WRAP_UP, I.PAUSE): S.PAUSED,
         (S.WRAP_UP, I.LEAVE): S.OFFLINE,
@@ -89,6 +95,15 @@ class Agent:
     online: bool = False
     online_until: float = 0.0
     preview: dict[str, object] = field(default_factory=dict)  # the hopper entry offered
+    wrapping: CallView | None = None  # the call whose wrap-up stands still while it rings again
+    supervising: dict[str, Any] = field(default_factory=dict)  # as `AgentView.supervising`
+    device: str = "browser"  # or "number"
+    device_number: str = ""
+    phone_leg: dict[str, Any] | None = None  # the dialog of a telephone that is the agent's phone
+    queues: tuple[int, ...] = ()
+    skills: dict[str, int] = field(default_factory=dict)  # name → level, 1–10
+    taken: dict[int, int] = field(default_factory=dict)  # queue → its calls taken on `taken_day`
+    taken_day: str = ""  # in the enterprise's zone
 
     @property
     def free(self) -> bool:

@@ -7,7 +7,7 @@ either that person's buttons or a timer, and a person who is gone (no browser an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from callcenter.acd.agent import Agent, AgentInput, AgentState
@@ -39,11 +39,16 @@ class Team:
     def __init__(self, tenant: int, timers: Timers, out: list[fx.Effect]) -> None:
         self.tenant = tenant
         self.agents: dict[int, Agent] = {}
-        self.rules: dict[int, WorkRules] = {}
+        self.rules: dict[int, WorkRules] = {}  # of campaigns
+        self.queue_rules: dict[int, WorkRules] = {}
+        self.withheld: frozenset[int] = frozenset()  # kept from campaigns for their queues
         self._timers = timers
         self._out = out
         self.on_free: Callable[[Agent, float], None] = lambda agent, now: None
         self.on_lost: Callable[[Agent, float], None] = lambda agent, now: None
+        self.on_unwatch: Callable[[Agent, float], None] = lambda agent, now: None  # he supervises no longer
+        self.on_offer_lost: Callable[[Agent, str, float], None] = lambda agent, call_id, now: None
+        self.on_left: Callable[[Agent, float], None] = lambda agent, now: None
 
     # ------------------------------------------------------------------------------------------------ looking up
 
@@ -55,12 +60,20 @@ class Team:
             raise NotFound("You are not set up as an agent of this enterprise.", code="not_an_agent") from None
 
     def pick(self, campaign_id: int | None) -> Agent | None:
-        """The free agent of the campaign who has waited longest."""
-        return longest_idle(a for a in self.agents.values() if campaign_id in a.campaigns)
+        """The free agent of the campaign who has waited longest, of those that are not kept for queues."""
+        return longest_idle(self.of_campaign(campaign_id))
 
-    def of_campaign(self, campaign_id: int) -> Iterable[Agent]:
-        """Agents of a campaign, whatever their state."""
+    def of_campaign(self, campaign_id: int | None) -> Iterable[Agent]:
+        """Agents that a campaign may use just now, whatever their state."""
+        return (a for a in self.members_of(campaign_id) if a.user_id not in self.withheld)
+
+    def members_of(self, campaign_id: int | None) -> Iterable[Agent]:
+        """Agents of a campaign, those who are kept for queues among them."""
         return (a for a in self.agents.values() if campaign_id in a.campaigns)
+
+    def of_queue(self, queue_id: int) -> Iterable[Agent]:
+        """Agents of a queue, whatever their state."""
+        return (a for a in self.agents.values() if queue_id in a.queues)
 
     def rules_of(self, campaign_id: int | None) -> WorkRules:
         """The campaign's rules for agents; defaults for calls of no campaign (no outcome is forced there)."""
@@ -68,14 +81,30 @@ class Team:
             return WorkRules(disposition_required=False)
         return self.rules[campaign_id]
 
+    def rules_for(self, call: CallView) -> WorkRules:
+        """The rules of the queue that a call came by, else of its campaign."""
+        if call.queue_id is not None and call.queue_id in self.queue_rules:
+            return self.queue_rules[call.queue_id]
+        return self.rules_of(call.campaign_id)
+
     # ---------------------------------------------------------------------------------------------- people's hands
 
-    def know(self, user_id: int, name: str, campaigns: tuple[int, ...], now: float) -> None:
+    def know(
+        self,
+        user_id: int,
+        name: str,
+        campaigns: tuple[int, ...],
+        now: float,
+        *,
+        queues: tuple[int, ...] = (),
+        skills: Mapping[str, int] | None = None,
+    ) -> None:
         """A user's settings as they are now."""
         # A newcomer's `seq` begins above that of whoever was known by this id before.
         agent = self.agents.setdefault(user_id, Agent(user_id, name, since=now, seq=int(now)))
-        if (agent.name, agent.campaigns) != (name, campaigns):
-            agent.name, agent.campaigns = name, campaigns
+        agent.skills = dict(skills or {})
+        if (agent.name, agent.campaigns, agent.queues) != (name, campaigns, queues):
+            agent.name, agent.campaigns, agent.queues = name, campaigns, queues
             self._changed(agent)
 
     def forget(self, user_id: int, now: float) -> None:
@@ -101,7 +130,7 @@ class Team:
             self._changed(agent)
             return
         if agent.state is AgentState.RINGING and state == "available":
-            return  # so he is; the lead in front of him stays
+            return  # so he is; the lead or call in front of him stays
         if agent.state is AgentState.WRAP_UP and agent.must_dispose and state != "offline":
             raise Conflict("Choose an outcome for the last call first.", code="disposition_required")
         if state == "available" and agent.phone.state not in ("connected", "connecting"):
@@ -150,12 +179,42 @@ class Team:
         self._step(agent, AgentInput.RELEASE, now)
         self._wish_or_free(agent, now)
 
+    def ring(self, agent: Agent, view: CallView, now: float) -> None:
+        """A call rings at a free agent (`view.state` "offered"). One in wrap-up is rung only by the call that he wraps
+        up, when it comes back to him. Raises IllegalEvent if he can't be rung."""
+        wrapping = agent.call if agent.state is AgentState.WRAP_UP else None
+        agent.step(AgentInput.OFFER, now)
+        agent.wrapping, agent.call = wrapping, view
+        self._timers.cancel(("wrap", str(agent.user_id)))
+        self._state_fact(agent, now)
+
+    def stop_ringing(self, agent: Agent, pause: str, now: float) -> None:
+        """The call rings at the agent no longer: he is paused for the reason `pause`, or ("") available again, or goes
+        on with the wrap-up that stood still."""
+        if agent.wrapping is not None:
+            agent.call, agent.wrapping = agent.wrapping, None
+            self._step(agent, AgentInput.HANG_UP, now)
+            until = max(now, agent.wrap_up_until or now)
+            self._timers.set(("wrap", str(agent.user_id)), until + (OVERRUN_S if agent.must_dispose else 0.0))
+            return
+        agent.call = None
+        if pause:
+            agent.wish = agent.wish_reason = ""
+            self._step(agent, AgentInput.PAUSE, now, pause)
+            self._observe(agent, "pause", now)
+            return
+        self._step(agent, AgentInput.RELEASE, now)
+        self._wish_or_free(agent, now)
+
     def take(self, agent: Agent, view: CallView, now: float) -> None:
         """The agent is on this call from now on. Raises IllegalEvent if he can't be."""
-        ringing = agent.state is AgentState.RINGING  # only an available agent is offered a lead
+        ringing = agent.state is AgentState.RINGING  # only an available agent is offered a lead or a call
         agent.after, agent.after_reason = ("available", "") if ringing else (agent.state.value, agent.reason)
         self._timers.cancel(("preview", str(agent.user_id)))
         agent.step(AgentInput.TAKE, now)
+        self._unwatch(agent, now)
+        self._timers.cancel(("wrap", str(agent.user_id)))
+        agent.wrapping, agent.wrap_up_until = None, None
         agent.preview = {}
         agent.call = view
         agent.must_dispose = False
@@ -176,7 +235,7 @@ class Team:
                 agent.wish, agent.wish_reason = "paused", agent.after_reason
             self._wish_or_free(agent, now)
             return
-        rules = self.rules_of(view.campaign_id)
+        rules = self.rules_for(view)
         agent.must_dispose = rules.disposition_required and not dispositioned
         for campaign in agent.campaigns:
             self._out.append(fx.Observed(campaign, "talk_end", now, now - agent.since))
@@ -242,6 +301,7 @@ class Team:
                 self._phone_gone(agent, now)
 
     def _phone_gone(self, agent: Agent, now: float) -> None:
+        self._unwatch(agent, now)
         if agent.state is AgentState.ON_CALL:
             self.on_lost(agent, now)
         if not agent.online:
@@ -288,7 +348,7 @@ class Team:
             state, reason = "paused", "phone_lost"
         self._end_wrap_up(agent, now)
         if agent.state is AgentState.RINGING:
-            self._drop_preview(agent)
+            self._drop_offer(agent, now)
         if state == "paused":
             self._step(agent, AgentInput.PAUSE, now, reason)
             self._observe(agent, "pause", now)
@@ -302,8 +362,9 @@ class Team:
             self.on_free(agent, now)
 
     def _leave(self, agent: Agent, now: float) -> None:
+        self._unwatch(agent, now)
         if agent.state is AgentState.RINGING:
-            self._drop_preview(agent)
+            self._drop_offer(agent, now)
         if agent.state is AgentState.ON_CALL:
             agent.wish = "offline"
             return
@@ -318,12 +379,24 @@ class Team:
         self._step(agent, AgentInput.LEAVE, now)
         if was is not AgentState.OFFLINE:
             self._observe(agent, "logout", now)
+            self.on_left(agent, now)
 
-    def _drop_preview(self, agent: Agent) -> None:
+    def _unwatch(self, agent: Agent, now: float) -> None:
+        if agent.supervising:
+            self.on_unwatch(agent, now)
+
+    def _drop_offer(self, agent: Agent, now: float) -> None:
+        """What waits for the agent's hand goes back: a lead to its list, a call to the next agent."""
         if agent.preview:  # else it is being dialed already
             self._out.append(fx.ReturnLead(agent.preview, "not_taken"))
         self._timers.cancel(("preview", str(agent.user_id)))
-        agent.preview, agent.call = {}, None
+        call, agent.preview, agent.call = agent.call, {}, None
+        if agent.wrapping is not None:
+            fact = CallWrappedUp(agent.wrapping.call_id, agent.user_id, now)
+            self._out.append(fx.Fact(fact, agent.wrapping.call_id))
+            agent.wrapping, agent.wrap_up_until, agent.must_dispose = None, None, False
+        if call is not None and call.state == "offered":
+            self.on_offer_lost(agent, call.call_id, now)
 
     def _phone_is_dead(self, agent: Agent) -> bool:
         """Whether no call can reach the agent and no grace is running in which that may change."""
@@ -367,4 +440,7 @@ def view(agent: Agent) -> AgentView:
         phone=agent.phone,
         call=agent.call,
         campaigns=agent.campaigns,
+        queues=agent.queues,
+        device=agent.device,
+        supervising=dict(agent.supervising),
     )
