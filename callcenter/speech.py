@@ -1,8 +1,10 @@
-"""Text to speech for prompts, on this machine and with nothing installed: libespeak-ng from its wheel, through ctypes.
+"""Text to speech for prompts, on this machine and with nothing installed: libespeak-ng from its wheel, through ctypes;
+piper's program where the operator has it (`callcenter/voices.py`).
 
 libespeak-ng keeps its state in globals and is not re-entrant, so it never runs in the caller's process: each call
 starts a short-lived interpreter (`python -m callcenter.speech`, jobs as JSON on standard input), so `synthesise` is
-safe from any thread and from a gevent worker. Starting one takes 0.1 s; `synthesise_many` shares it among many texts.
+safe from any thread and from a gevent worker. Starting one takes 0.1 s; `synthesise_many` shares it among many texts,
+and who speaks all day keeps one (`Speaker`).
 
 What comes out is what the media process plays: WAV, 8 kHz, mono, PCM16, silence trimmed, speech at about -16 dBFS.
 """
@@ -11,10 +13,12 @@ from __future__ import annotations
 
 import ctypes
 import json
+import logging
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +30,9 @@ import numpy.typing as npt
 
 from callcenter.config import ROOT
 from callcenter.errors import AppError, InvalidInput
+from callcenter.voices import piper_program, voice_by_id
 
+log = logging.getLogger(__name__)
 RATE_HZ = 8000
 TARGET_DBFS = -16.0
 TIMEOUT_S = 60.0
@@ -63,12 +69,14 @@ class SpeechFailed(AppError):
 
 @dataclass(frozen=True)
 class Job:
-    """One text to speak into one file. `language` is a tag of `VOICES`, `variant` one of `VARIANTS`."""
+    """One text to speak into one file. `language` is a tag of `VOICES`, `variant` one of `VARIANTS`. `voice` is an id
+    of `callcenter.voices` and goes before the variant; one that is gone is spoken by eSpeak NG."""
 
     text: str
     language: str
     path: str
     variant: str = ""
+    voice: str = ""
 
 
 def synthesise(text: str, language: str, path: Path, *, variant: str = "") -> None:
@@ -82,16 +90,10 @@ def synthesise(text: str, language: str, path: Path, *, variant: str = "") -> No
 def synthesise_many(jobs: Sequence[Job], *, timeout_s: float = TIMEOUT_S) -> None:
     """Speak all of `jobs` in one subprocess. Every job is checked before any is spoken. Errors as in `synthesise`."""
     for job in jobs:
-        _voice(job.language)
-        if not job.text.strip():
-            raise InvalidInput("There is no text to speak.", code="empty_text", fields={"text": "give some text"})
-        if job.variant not in VARIANTS:
-            raise InvalidInput(
-                f"Unknown voice variant {job.variant!r}.", fields={"variant": "one of " + ", ".join(sorted(VARIANTS))}
-            )
+        _check(job)
     if not jobs:
         return
-    absolute = [{**asdict(job), "path": str(Path(job.path).resolve())} for job in jobs]
+    absolute = [_as_sent(job) for job in jobs]
     try:
         done = subprocess.run(
             [sys.executable, "-m", "callcenter.speech"],
@@ -106,6 +108,73 @@ def synthesise_many(jobs: Sequence[Job], *, timeout_s: float = TIMEOUT_S) -> Non
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
         raise SpeechFailed(f"Text to speech failed: {last[0]}")
+
+
+def _check(job: Job) -> None:
+    _voice(job.language)
+    if not job.text.strip():
+        raise InvalidInput("There is no text to speak.", code="empty_text", fields={"text": "give some text"})
+    if job.variant not in VARIANTS:
+        raise InvalidInput(
+            f"Unknown voice variant {job.variant!r}.", fields={"variant": "one of " + ", ".join(sorted(VARIANTS))}
+        )
+
+
+def _as_sent(job: Job) -> dict[str, str]:
+    return {**asdict(job), "path": str(Path(job.path).resolve())}
+
+
+class Speaker:
+    """One interpreter that is kept and speaks job after job, some milliseconds each. For threads; one speaks at a time.
+
+    It starts at the first job, is started anew if it died, and ends when its standard input is closed, so with us."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def speak(self, jobs: Sequence[Job], timeout_s: float = TIMEOUT_S) -> list[str]:
+        """Speak all of `jobs`. Returns for each why it was not spoken, "" if it was. Never raises for a job's fault."""
+        said: list[str] = []
+        for job in jobs:
+            try:
+                _check(job)
+                with self._lock:
+                    said.append(self._ask(job, timeout_s))
+            except (AppError, OSError, ValueError) as error:
+                said.append(str(error) or type(error).__name__)
+        return said
+
+    def close(self) -> None:
+        """End the interpreter."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def _ask(self, job: Job, timeout_s: float) -> str:
+        process = self._process
+        if process is None or process.poll() is not None:
+            process = self._process = subprocess.Popen(
+                [sys.executable, "-m", "callcenter.speech", "--keep"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=ROOT,
+            )
+        assert process.stdin is not None and process.stdout is not None
+        guard = threading.Timer(timeout_s, process.kill)
+        guard.start()
+        try:
+            process.stdin.write(json.dumps(_as_sent(job)).encode() + b"\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        finally:
+            guard.cancel()
+        if not line:
+            process.wait()
+            return "the speaking process ended"
+        return str(json.loads(line))
 
 
 def level_dbfs(samples: Samples) -> float:
@@ -198,23 +267,73 @@ class _Espeak:
         return np.frombuffer(b"".join(self._chunks), "<i2").astype(np.float32) / np.float32(32768)
 
 
-def main() -> None:
-    """The subprocess: jobs as JSON on standard input, files out, exit status 1 with one line on standard error."""
+def _piper(job: Job, model: str) -> Samples:
+    """Speech at RATE_HZ by piper's program."""
     import soxr
 
+    with tempfile.TemporaryDirectory(prefix="piper-") as folder:
+        path = Path(folder) / "out.wav"
+        done = subprocess.run(
+            [piper_program(), "--model", model, "--output_file", str(path)],
+            input=job.text.encode(),
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode != 0 or not path.exists():
+            raise SpeechFailed(f"piper failed: {done.stderr.decode(errors='replace').strip()[-200:]}")
+        with wave.open(str(path), "rb") as file:
+            rate = file.getframerate()
+            raw = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / np.float32(32768)
+    return np.asarray(soxr.resample(raw, rate, RATE_HZ), dtype=np.float32)
+
+
+def _speak(job: Job, espeak: _Espeak) -> None:
+    import soxr
+
+    chosen = voice_by_id(job.voice) if job.voice else None
+    samples: Samples | None = None
+    if chosen is not None and chosen.engine == "piper":
+        try:
+            samples = finish(_piper(job, chosen.model))
+        except (SpeechFailed, OSError, subprocess.SubprocessError, wave.Error) as error:
+            log.error("%s does not speak, eSpeak NG does: %s", chosen.id, error)
+    if samples is None or not len(samples):
+        variant = chosen.variant if chosen is not None else job.variant
+        voice = _voice(job.language) + (f"+{variant}" if variant else "")
+        spoken = np.asarray(soxr.resample(espeak.say(job.text, voice), espeak.rate_hz, RATE_HZ), dtype=np.float32)
+        samples = finish(spoken)
+    if not len(samples):
+        raise SpeechFailed(f"Nothing of {job.text[:40]!r} can be spoken in {job.language}.")
+    write_wav(Path(job.path), samples)
+
+
+def main() -> None:
+    """The subprocess: jobs as JSON on standard input, files out, exit status 1 with one line on standard error."""
     try:
         espeak = _Espeak()
         for given in json.load(sys.stdin):
-            job = Job(**given)
-            voice = _voice(job.language) + (f"+{job.variant}" if job.variant else "")
-            spoken = np.asarray(soxr.resample(espeak.say(job.text, voice), espeak.rate_hz, RATE_HZ), dtype=np.float32)
-            samples = finish(spoken)
-            if not len(samples):
-                raise SpeechFailed(f"Nothing of {job.text[:40]!r} can be spoken in {job.language}.")
-            write_wav(Path(job.path), samples)
+            _speak(Job(**given), espeak)
     except (AppError, OSError, ImportError) as error:
         raise SystemExit(str(error)) from None
 
 
+def keep() -> None:
+    """The subprocess of `Speaker`: one job a line in, one answer a line out ("" for done); ends with its input."""
+    os.nice(10)  # the engine that started it has callers waiting
+    espeak = _Espeak()
+    for line in sys.stdin.buffer:
+        said = ""
+        try:
+            _speak(Job(**json.loads(line)), espeak)
+        except (AppError, OSError, ValueError) as error:
+            said = str(error) or type(error).__name__
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    main()
+    if "--keep" in sys.argv[1:]:
+        keep()
+    else:
+        main()

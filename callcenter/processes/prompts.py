@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from callcenter.prompts import ensure_prompts
+from callcenter.prompts.installed import ensure_prompts
 
 
 def installed_prompts(var: Path) -> dict[str, str]:

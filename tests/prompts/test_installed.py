@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from callcenter import prompts
 from callcenter.errors import InvalidInput
+from callcenter.prompts import installed as prompts
 from callcenter.speech import Samples, level_dbfs
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from callcenter.errors import InvalidInput
 from callcenter.speech import RATE_HZ, Job, Samples, synthesise_many, write_wav
+from callcenter.voices import default_voice
 
 ORGANISATION: Mapping[str, str] = MappingProxyType({"zh": "客户服务中心", "en": "a customer service team"})
 """Who calls, in the identification message where nobody gave a name, by language. It names no enterprise, because an
@@ -36,6 +37,14 @@ TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "zh": "您好，现在是非工作时间，请您在工作时间再来电，谢谢。",
             "en": "Our office is closed at the moment. Please call again during office hours. Thank you.",
         },
+        "voicemail": {
+            "zh": "请在提示音后留言，留言完毕请挂机，或按井号键结束。",
+            "en": "Please leave your message after the tone. Hang up when you have finished, or press the hash key.",
+        },
+        "voicemail_kept": {
+            "zh": "您的留言已保存，我们会尽快与您联系。再见。",
+            "en": "Thank you. We have your message, and will call you back. Goodbye.",
+        },
         "thanks": {"zh": "感谢您的来电，再见。", "en": "Thank you for your call. Goodbye."},
     }
 )
@@ -43,7 +52,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 MUSIC_S = 24.0
 _MUSIC_VERSION = "1"
-_VARIANT = {"zh": "f2", "en": "f3"}
 
 
 def ensure_prompts(var: Path, organisation: Mapping[str, str] = ORGANISATION) -> dict[str, Path]:
@@ -104,8 +112,9 @@ def hold_music(seconds: float = MUSIC_S) -> Samples:
 
 
 def _job(var: Path, name: str, language: str, text: str) -> Job:
-    digest = hashlib.sha256(f"{_VARIANT[language]}:{text}".encode()).hexdigest()[:10]
-    return Job(text, language, str(folder(var) / f"{name}_{language}-{digest}.wav"), _VARIANT[language])
+    voice = default_voice(language)
+    digest = hashlib.sha256(f"{voice.id}:{text}".encode()).hexdigest()[:10]
+    return Job(text, language, str(folder(var) / f"{name}_{language}-{digest}.wav"), voice=voice.id)
 
 
 def _hz(midi_note: int) -> float:
