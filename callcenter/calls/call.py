@@ -176,6 +176,15 @@ class Call:
     offered_to: int | None = None
     offered_at: float | None = None
     play: str = ""  # name of the controller's `Play` that is being heard
+    plays: int = 0  # how many there were: each has its own number
+    voice: dict[str, Any] = field(default_factory=dict)  # a `RecordVoice` under way: name, recording_id, stop_keys
+    bound_for: dict[str, Any] = field(default_factory=dict)  # come in, not yet answered: where it goes then
+    entered_at: float | None = None  # since when it is in its present queue
+    queue_wait_s: float = 0.0  # in queues it has left
+    for_agent: int | None = None  # waits for this agent, in no queue
+    diverted: int = 0  # how often it was sent on since a person spoke to it
+    result: str = ""  # the CDR's outcome, if it is neither a conversation nor a cause: voicemail, callback, menu
+    ticket_id: str = ""  # a caller who kept his place is called back by this call
     parties: dict[str, Party] = field(default_factory=dict)
     park_slot: str = ""
     parked_by: int | None = None
