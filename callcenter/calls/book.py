@@ -18,6 +18,7 @@ from callcenter.calls.call import Call, CallInput, CallState
 from callcenter.calls.destination import Destination
 from callcenter.calls.facts import CallConnected, CallEnded, RecordingStarted
 from callcenter.calls.leg import LEG, LegInput, LegState
+from callcenter.calls.mix import hears
 from callcenter.calls.timers import Timers
 from callcenter.ids import new_id
 from callcenter.telephony import ports as p
@@ -64,6 +65,7 @@ class Book:
         if call.recording_id:  # the agent's next words belong to another call
             self._do(fx.StopRecord(call.recording_id))
         self._timer(call, "end", now + END_S)
+        self._dismiss(call, now)
         self._release_agent(call, now)
         self._changed(call)
 
@@ -122,6 +124,7 @@ class Book:
             self._observe(call, kind, now, now - call.started_at)
         if call.recording_id and call.hanging_up_since is None:
             self._do(fx.StopRecord(call.recording_id))
+        self._dismiss(call, now)
         self._do(fx.Room(call.call_id, {}))
         self._do(fx.ClosePort(call.call_id))
         wait_ms = None
@@ -153,6 +156,9 @@ class Book:
         """The call is not waiting any more: out of its queue, and no agent rings for it (`lobby.py`). `how` as in
         `facts.CallLeftQueue`. Harmless for a call that does not wait."""
 
+    def _dismiss(self, call: Call, now: float) -> None:
+        """The call ends: everybody else in it is let go, its parking slot is free (`parties.py`). Harmless twice."""
+
     # ----------------------------------------------------------------------------------------------------- connecting
 
     def _connect(self, call: Call, agent: Agent, now: float) -> None:
@@ -166,7 +172,7 @@ class Book:
         call.connected_at = call.connected_at or now
         self.timers.cancel_all("call", call.call_id)
         self._do(fx.StopPlay(call.port))
-        self._patch(call, agent.user_id)
+        self._patch(call)
         if call.record:
             self._record(call, agent.user_id, now)
         answered = call.answered_at or now
@@ -186,6 +192,10 @@ class Book:
         return True
 
     def _record(self, call: Call, user_id: int, now: float) -> None:
+        """Record the agent on the left and the customer on the right; a recording that runs changes its agent."""
+        if call.recording_id:
+            self._do(fx.RetargetRecord(call.recording_id, fx.agent_port(self.tenant, user_id), call.port))
+            return
         call.recording_id = new_id(now)
         self.recordings[call.recording_id] = call.call_id
         path = f"live/{self.tenant}/{call.recording_id}.wav"
@@ -194,9 +204,9 @@ class Book:
             fx.Record(call.recording_id, call.call_id, fx.agent_port(self.tenant, user_id), fx.call_port(call.call_id))
         )
 
-    def _patch(self, call: Call, user_id: int) -> None:
-        agent, customer = fx.agent_port(self.tenant, user_id), fx.call_port(call.call_id)
-        self._do(fx.Room(call.call_id, {agent: (customer,), customer: (agent,)}))
+    def _patch(self, call: Call) -> None:
+        """Let everybody in the call hear whom they must."""
+        self._do(fx.Room(call.call_id, hears(call, self.tenant)))
 
     def _view(self, call: Call, state: str, ended_at: float | None = None) -> CallView:
         if state == "talking" and call.state is CallState.HELD:

@@ -128,7 +128,7 @@ class Floor(Hands):
                 else:
                     self._connect(call, agent, now)
             case ctl.Attach() if call.agent_id is not None:
-                self._patch(call, call.agent_id)
+                self._patch(call)
             case ctl.Ringback() if call.agent_id is not None:
                 port = fx.agent_port(self.tenant, call.agent_id)
                 self._do(fx.Play(port, f"ringback-{call.call_id}", "tone:ringback", loop=True))
@@ -236,7 +236,7 @@ class Floor(Hands):
             self.recordings[call.recording_id] = call.call_id
         if call.state in (CallState.TALKING, CallState.HELD) and call.dialog:
             if call.agent_id is not None and call.state is CallState.TALKING and call.hanging_up_since is None:
-                self._patch(call, call.agent_id)
+                self._patch(call)
             if call.hanging_up_since is not None:
                 self._timer(call, "end", now + END_S)
                 self._do(fx.HangUpLeg(call.call_id))

@@ -36,7 +36,7 @@ class Hands(Book):
             call.hold_s += now - (call.held_at or now)
             call.held_at = None
             self._do(fx.StopPlay(port))
-            self._patch(call, user_id)
+            self._patch(call)
         self._watch_silence(call, now)
         self._changed(call)
         self._show(call)
@@ -81,7 +81,7 @@ class Hands(Book):
     def reattach(self, call: Call) -> None:
         """The agent's audio leg is there again: hear each other as before."""
         if call.agent_id is not None and call.state in (CallState.PLACED, CallState.TALKING):
-            self._patch(call, call.agent_id)
+            self._patch(call)
 
     def _own_call(self, user_id: int) -> Call:
         self.team.agent(user_id)
