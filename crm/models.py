@@ -160,7 +160,8 @@ class BlacklistEntry(Base, Numbered, TenantOwned, Stamped):
 
 
 class Customer(Base, Numbered, TenantOwned, Stamped):
-    """A customer: made of a lead at its first conversation, or by hand. Found by any of `phones` (E.164)."""
+    """A customer: made of a lead at its first conversation, or by hand. Found by any of `phones` (E.164). `vip`: our
+    numbers' rules may put the caller through to the owner, or before others."""
 
     __tablename__ = "customer"
     __table_args__ = (Index("ix_customer_phones", "phones", postgresql_using="gin"),)
@@ -168,6 +169,7 @@ class Customer(Base, Numbered, TenantOwned, Stamped):
     phones: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     company: Mapped[str] = mapped_column(Text, server_default="")
     grade: Mapped[str] = mapped_column(Text, server_default="")
+    vip: Mapped[bool] = mapped_column(server_default=text("false"))
     region: Mapped[str] = mapped_column(Text, server_default="")
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     fields: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))

@@ -27,6 +27,8 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "campaigns.run",  # start, pause, stop, change pacing
     "dispositions.write",
     "scripts.write",
+    "numbers.read",  # our numbers, where their calls go, calendars
+    "numbers.write",
     "board.read",  # live figures of all agents
     "rules.write",  # calling rules
     "trunks.read",
@@ -54,6 +56,7 @@ _AGENT = (
 _SUPERVISOR = (
     *_AGENT,
     "board.read",
+    "numbers.read",
     "campaigns.run",
     "lists.read",
     "blacklist.read",

@@ -14,6 +14,7 @@ MODEL_MODULES = (
     "callcenter.audit.models",
     "callcenter.compliance.models",
     "callcenter.telephony.models",
+    "callcenter.numbers.models",
     "crm.models",
     "dialer.models",
     "callcenter.calls.models",

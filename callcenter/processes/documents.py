@@ -10,8 +10,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from callcenter import wire
 from callcenter.auth.models import Role, User, UserRole
 from callcenter.compliance.models import RuleSet
+from callcenter.numbers.documents import calendar_doc, number_doc
+from callcenter.numbers.models import CalendarRow, DidNumber
 from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.models import Enterprise
 from crm.models import LeadList
@@ -37,6 +40,10 @@ def changed(session: Session, entity: str, entity_id: int) -> Iterable[Named]:
             return [*_enterprises(session), *_campaigns(session)]
         case "enterprise":
             return _enterprises(session)
+        case "number":
+            return [("number", entity_id, _number(session.get(DidNumber, entity_id)))]
+        case "calendar":
+            return [("calendar", entity_id, _calendar(session.get(CalendarRow, entity_id)))]
     return []
 
 
@@ -48,6 +55,10 @@ def everything(session: Session) -> Iterable[Named]:
     yield from _campaigns(session)
     for user in session.scalars(select(User)):
         yield "user", user.id, _user(session, user)
+    for calendar in session.scalars(select(CalendarRow)):
+        yield "calendar", calendar.id, _calendar(calendar)
+    for number in session.scalars(select(DidNumber)):
+        yield "number", number.id, _number(number)
 
 
 def _enterprises(session: Session) -> list[Named]:
@@ -111,7 +122,8 @@ def _trunk(t: TrunkRow | None) -> Document | None:
     names = (
         "name", "enabled", "host", "port", "transport", "outbound_proxy", "username", "password", "from_domain",
         "register", "channels", "calls_per_second", "caller_ids", "prefixes", "strip_plus", "prepend", "priority",
-        "cost", "codec", "options_every_s",
+        "cost", "codec", "options_every_s", "inbound", "inbound_auth", "inbound_username", "inbound_password",
+        "inbound_sources", "inbound_channels", "inbound_calls_per_second",
     )  # fmt: skip
     return {n: getattr(t, n) for n in names}
 
@@ -126,3 +138,11 @@ def _user(session: Session, u: User | None) -> Document | None:
     )
     agent = any("desk.use" in p for p in permissions)
     return {"name": u.name, "enabled": u.enabled, "agent": agent, "service_number": u.service_number}
+
+
+def _number(row: DidNumber | None) -> Document | None:
+    return None if row is None else wire.plain(number_doc(row))
+
+
+def _calendar(row: CalendarRow | None) -> Document | None:
+    return None if row is None else wire.plain(calendar_doc(row))

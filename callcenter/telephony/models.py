@@ -11,7 +11,11 @@ from callcenter.db.base import Base, Numbered, Stamped, TenantOwned
 
 class TrunkRow(Base, Numbered, TenantOwned, Stamped):
     """A SIP trunk of an enterprise. `prefixes` E.164 prefixes it takes, empty: any. `strip_plus`: dial without the +;
-    `prepend` is put before the number. Lower `priority` first, then lower `cost`."""
+    `prepend` is put before the number. Lower `priority` first, then lower `cost`.
+
+    `inbound`: calls are taken from it. `inbound_auth` ip: from its host's addresses and `inbound_sources` (addresses and
+    networks); digest: from whoever knows `inbound_username` and `inbound_password` (from `inbound_sources` only, if
+    there are any)."""
 
     __tablename__ = "trunk"
     __table_args__ = (UniqueConstraint("tenant_id", "name"),)
@@ -35,3 +39,10 @@ class TrunkRow(Base, Numbered, TenantOwned, Stamped):
     options_every_s: Mapped[int] = mapped_column(server_default="30")  # health check; 0: none, for carriers without it
     cost: Mapped[int] = mapped_column(server_default="0")
     codec: Mapped[str] = mapped_column(Text, server_default="pcmu")  # or pcma
+    inbound: Mapped[bool] = mapped_column(server_default=text("true"))
+    inbound_auth: Mapped[str] = mapped_column(Text, server_default="ip")  # or digest
+    inbound_username: Mapped[str] = mapped_column(Text, server_default="")
+    inbound_password: Mapped[str] = mapped_column(Text, server_default="")
+    inbound_sources: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    inbound_channels: Mapped[int] = mapped_column(server_default="30")
+    inbound_calls_per_second: Mapped[float] = mapped_column(server_default="10")

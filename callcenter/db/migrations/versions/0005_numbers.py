@@ -1,16 +1,114 @@
-"""numbers"""
+"""numbers
+
+Our numbers, calendars, what a trunk lets in, and who of the customers is a VIP. The built-in roles of enterprises that
+exist already get the permissions that new ones start with.
+"""
 
 from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from callcenter.db import rls
 
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+FENCED = ("calendar", "did_number")
+GIVEN = {"numbers.read": ("owner", "admin", "supervisor"), "numbers.write": ("owner", "admin")}
+
+
+def _of_trunk() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("inbound", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("inbound_auth", sa.Text(), server_default="ip", nullable=False),
+        sa.Column("inbound_username", sa.Text(), server_default="", nullable=False),
+        sa.Column("inbound_password", sa.Text(), server_default="", nullable=False),
+        sa.Column("inbound_sources", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("inbound_channels", sa.Integer(), server_default="30", nullable=False),
+        sa.Column("inbound_calls_per_second", sa.Double(), server_default="10", nullable=False),
+    ]
+
+
+def _json() -> postgresql.JSONB:
+    return postgresql.JSONB(astext_type=sa.Text())
+
+
+def _common(table: str) -> list[sa.schema.SchemaItem]:
+    return [
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("tenant_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["enterprise.id"], name=op.f(f"fk_{table}_tenant_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
+    ]
+
 
 def upgrade() -> None:
-    """See the title."""
+    op.create_table(
+        "calendar",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("time_zone", sa.Text(), server_default="", nullable=False),
+        sa.Column("week", _json(), server_default=sa.text("'[[], [], [], [], [], [], []]'"), nullable=False),
+        sa.Column("holidays", _json(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("special_days", _json(), server_default=sa.text("'[]'"), nullable=False),
+        *_common("calendar"),
+        sa.UniqueConstraint("tenant_id", "name", name=op.f("uq_calendar_tenant_id_name")),
+    )
+    op.create_table(
+        "did_number",
+        sa.Column("e164", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("language", sa.Text(), server_default="en", nullable=False),
+        sa.Column("calendar_id", sa.BigInteger(), nullable=True),
+        sa.Column("trunk_ids", postgresql.ARRAY(sa.BigInteger()), server_default="{}", nullable=False),
+        sa.Column("rules", _json(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("open_to", _json(), nullable=False),
+        sa.Column("closed_to", _json(), nullable=False),
+        sa.Column("holiday_to", _json(), nullable=True),
+        sa.Column("record", sa.Text(), server_default="", nullable=False),
+        *_common("did_number"),
+        sa.ForeignKeyConstraint(["calendar_id"], ["calendar.id"], name=op.f("fk_did_number_calendar_id")),
+        sa.UniqueConstraint("e164", name=op.f("uq_did_number_e164")),
+    )
+    op.create_index(op.f("ix_did_number_calendar_id"), "did_number", ["calendar_id"])
+    for table in FENCED:
+        op.create_index(op.f(f"ix_{table}_tenant_id"), table, ["tenant_id"])
+        for statement in rls.fence(table):
+            op.execute(statement)
+    for column in _of_trunk():
+        op.add_column("trunk", column)
+    op.add_column("customer", sa.Column("vip", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    for permission, keys in GIVEN.items():
+        op.execute(
+            sa.text(
+                "UPDATE role SET permissions = array_append(permissions, :permission)"
+                " WHERE built_in AND key = ANY(:keys) AND NOT :permission = ANY(permissions)"
+            ).bindparams(
+                sa.bindparam("permission", permission, type_=sa.Text()),
+                sa.bindparam("keys", list(keys), type_=postgresql.ARRAY(sa.Text())),
+            )
+        )
 
 
 def downgrade() -> None:
-    """See the title."""
+    for permission in GIVEN:
+        op.execute(
+            sa.text("UPDATE role SET permissions = array_remove(permissions, :permission)").bindparams(
+                sa.bindparam("permission", permission, type_=sa.Text())
+            )
+        )
+    op.drop_column("customer", "vip")
+    for column in _of_trunk():
+        op.drop_column("trunk", column.name)
+    for table in reversed(FENCED):
+        op.drop_table(table)
