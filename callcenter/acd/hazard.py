@@ -44,10 +44,6 @@ class Hazard:
         """As `changed`, at the time of the last word."""
         self._waiting = waiting
 
-    def shrunk(self, waiting: int) -> None:
-        """As `changed`, at the time of the last word."""
-        self._waiting = waiting
-
     def staffed(self, now: float, agents: int) -> None:
         """`agents` are signed on from now on. Before the first word about it they are counted as one."""
         self._advance(now)
