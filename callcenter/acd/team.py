@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from callcenter.acd.agent import Agent, AgentInput, AgentState
 from callcenter.acd.routing import longest_idle
@@ -20,6 +21,7 @@ from callcenter.errors import Conflict, NotFound
 
 GRACE_S = 20.0  # a lost browser or phone may come back within this
 HEARTBEAT_S = 25.0  # the web process says every 10 s that the browser is there
+SUPERVISING = "supervising"  # the reason of a supervisor's pause while he listens
 OVERRUN_S = 900.0  # a wrap-up without an outcome ends in a pause after this
 
 
@@ -206,6 +208,26 @@ class Team:
         self._step(agent, AgentInput.RELEASE, now)
         self._wish_or_free(agent, now)
 
+    def watch(self, agent: Agent, doc: dict[str, Any], now: float) -> None:
+        """The agent supervises another (`doc` as `AgentView.supervising`) and gets no calls meanwhile."""
+        if not agent.supervising:
+            doc = {**doc, "after": [agent.state.value, agent.reason]}
+        agent.supervising = {**agent.supervising, **doc}
+        if (agent.state, agent.reason) == (AgentState.PAUSED, SUPERVISING):
+            self._changed(agent)
+            return
+        self._step(agent, AgentInput.PAUSE, now, SUPERVISING)
+        self._observe(agent, "pause", now)
+
+    def unwatch(self, agent: Agent, now: float) -> None:
+        """He supervises no longer: back to where he was."""
+        state, reason = agent.supervising.get("after") or ("paused", "")
+        agent.supervising = {}
+        if (agent.state, agent.reason) == (AgentState.PAUSED, SUPERVISING):
+            self._enter(agent, state, reason, now)
+        else:
+            self._changed(agent)
+
     def take(self, agent: Agent, view: CallView, now: float) -> None:
         """The agent is on this call from now on. Raises IllegalEvent if he can't be."""
         ringing = agent.state is AgentState.RINGING  # only an available agent is offered a lead or a call
@@ -301,7 +323,8 @@ class Team:
                 self._phone_gone(agent, now)
 
     def _phone_gone(self, agent: Agent, now: float) -> None:
-        self._unwatch(agent, now)
+        if agent.supervising:
+            self._enter(agent, "paused", "phone_lost", now)
         if agent.state is AgentState.ON_CALL:
             self.on_lost(agent, now)
         if not agent.online:
@@ -340,6 +363,7 @@ class Team:
             self.on_free(agent, now)
 
     def _enter(self, agent: Agent, state: str, reason: str, now: float) -> None:
+        self._unwatch(agent, now)
         if state == "offline":
             self._leave(agent, now)
             return
@@ -384,6 +408,7 @@ class Team:
     def _unwatch(self, agent: Agent, now: float) -> None:
         if agent.supervising:
             self.on_unwatch(agent, now)
+            agent.supervising = {}
 
     def _drop_offer(self, agent: Agent, now: float) -> None:
         """What waits for the agent's hand goes back: a lead to its list, a call to the next agent."""
@@ -442,5 +467,5 @@ def view(agent: Agent) -> AgentView:
         campaigns=agent.campaigns,
         queues=agent.queues,
         device=agent.device,
-        supervising=dict(agent.supervising),
+        supervising={k: v for k, v in agent.supervising.items() if k != "after"},
     )

@@ -26,7 +26,9 @@ class PartyView:
 @dataclass(frozen=True)
 class CallView:
     """The agent's present (or, in wrap-up, last) call. `state`: preview, offered (rings at the agent), dialing, ringing
-    (at the far end), talking, consulting, held, far_hold, ended.
+    (at the far end), talking, consulting, held, far_hold, ended. `notice.code`: party_ and why a third party is not or no
+    longer there: busy, no_answer, declined, invalid, no_line, left, lost, failed; or came_back (a transfer, a parked
+    call) and why.
 
     `card` is what the pop shows at once: name, phone, fields, lead_id, customer_id, list, campaign, script_id,
     attempts, from the hopper.
@@ -60,6 +62,7 @@ class CallView:
     shown: dict[str, str] = field(default_factory=dict)  # what was keyed and answered on the way
     matches: tuple[dict[str, Any], ...] = ()  # customers with this number, if several: {id, name, ...}
     parties: tuple[PartyView, ...] = ()
+    notice: dict[str, Any] = field(default_factory=dict)  # {code, name, number, at}: what became of a third party
     can_record: str = ""  # "", start, pause, resume: what the agent's record button does
 
 

@@ -118,6 +118,7 @@ class Party:
     talked: bool = False
     hidden: bool = False
     answered_at: float | None = None
+    music: bool = False  # it waits and hears music
 
 
 @dataclass
@@ -184,6 +185,7 @@ class Call:
     for_agent: int | None = None  # waits for this agent, in no queue
     diverted: int = 0  # how often it was sent on since a person spoke to it
     result: str = ""  # the CDR's outcome, if it is neither a conversation nor a cause: voicemail, callback, menu
+    record_rule: str = ""  # the number's or queue's: always, on_demand, never
     ticket_id: str = ""  # a caller who kept his place is called back by this call
     parties: dict[str, Party] = field(default_factory=dict)
     park_slot: str = ""
@@ -192,6 +194,8 @@ class Call:
     legs: int = 0  # third numbers called so far; names their legs
     on_demand: bool = False  # the agent may start the recording
     record_paused: bool = False
+    music: bool = False  # the customer is held and hears music
+    notice: dict[str, Any] = field(default_factory=dict)  # as `CallView.notice`
 
     @property
     def port(self) -> str:

@@ -85,7 +85,27 @@ class VoiceRecorded:
     seconds: float
 
 
-Turn = Placed | Ringing | Answered | NobodyFree | TimerFired | HandedOver | Played | Key | HttpDone | VoiceRecorded
+@dataclass(frozen=True)
+class Resumed:
+    """An engine took up the call of one that died: its timers are gone, and what was being played may have ended
+    unheard. `call.play` names what was being heard."""
+
+
+@dataclass(frozen=True)
+class QueueDue:
+    """Something is due for a waiting caller: `kind` as `acd.waiting.DueKind`, `prompt` a message of comfort; place (1
+    is next) and expected wait are None where the queue does not tell them."""
+
+    kind: str
+    place: int | None = None
+    wait_s: float | None = None
+    prompt: str = ""
+
+
+Turn = (
+    Placed | Ringing | Answered | NobodyFree | TimerFired | HandedOver | Played | Key | HttpDone | VoiceRecorded
+    | Resumed | QueueDue
+)  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------- answers
 
@@ -202,9 +222,17 @@ class HandOver:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class KeepPlace:
+    """The waiting caller wants to be called back in his turn: at `number` as he keyed it, "" for the one he calls from.
+    The floor says so by playing "kept", or asks again by playing "bad_number"."""
+
+    number: str = ""
+
+
 Answer = (
     FindAgent | Attach | Ringback | Bridge | Timer | CancelTimer | Identify | HangUp
-    | Play | StopPlay | Http | RecordVoice | SetLanguage | Show | Tell | HandOver
+    | Play | StopPlay | Http | RecordVoice | SetLanguage | Show | Tell | HandOver | KeepPlace
 )  # fmt: skip
 
 
@@ -217,11 +245,21 @@ class CallControl(Protocol):
         """What to do at this turn of the call; nothing is a valid answer."""
 
 
+class Nobody:
+    """Decides nothing: for a call that people or the floor itself have taken in hand (a transfer, a parked call)."""
+
+    name = ""
+
+    def decide(self, turn: Turn, call: Call, now: float) -> Sequence[Answer]:
+        """See `CallControl`."""
+        return ()
+
+
 class Controls:
-    """Controllers by name."""
+    """Controllers by name; "" is `Nobody`."""
 
     def __init__(self, *controls: CallControl) -> None:
-        self._by_name = {c.name: c for c in controls}
+        self._by_name = {c.name: c for c in (Nobody(), *controls)}
 
     def of(self, call: Call) -> CallControl:
         """The controller of `call`. KeyError if it is not registered: a wiring mistake of ours."""

@@ -163,6 +163,19 @@ class StopRecord(Effect):
 
 
 @dataclass(frozen=True)
+class PauseRecord(Effect):
+    """Silence on both channels, or sound again; the time line goes on."""
+
+    recording_id: str
+    paused: bool
+
+
+@dataclass(frozen=True)
+class ParkedChanged(Effect):
+    """Publish the live document `parked`."""
+
+
+@dataclass(frozen=True)
 class Fact(Effect):
     """A fact for the stream."""
 

@@ -227,7 +227,7 @@ class OfferEnded:
 @FACTS.add("call.transferred")
 @dataclass(frozen=True)
 class CallTransferred:
-    """`kind`: blind, attended. `to_kind` as DestinationKind."""
+    """`kind`: blind, attended, take_over (by a supervisor), left (of a conference). `to_kind` as DestinationKind."""
 
     call_id: str
     by_user: int
@@ -241,7 +241,7 @@ class CallTransferred:
 @FACTS.add("call.party_joined")
 @dataclass(frozen=True)
 class PartyJoined:
-    """`role` as `calls.call.PartyRole`; listening, whispering, barging and taking over are in the audit by this."""
+    """A party is called, or joins. `role` as `calls.call.PartyRole`; listening, whispering, barging and taking over are in the audit by this."""
 
     call_id: str
     party_key: str
@@ -255,9 +255,19 @@ class PartyJoined:
 @FACTS.add("call.party_left")
 @dataclass(frozen=True)
 class PartyLeft:
+    """The whole of a party's time in a call: a lost `party_joined` loses nothing. `since`: when it was called or joined.
+    `outcome`: talked, agent (it has the call now), or why it never talked: busy, no_answer, declined ..."""
+
     call_id: str
     party_key: str
     at: float
+    role: str = ""
+    user_id: int | None = None
+    number: str = ""
+    since: float | None = None
+    answered_at: float | None = None
+    outcome: str = ""
+    by_user: int | None = None
 
 
 @FACTS.add("ivr.node_left")
