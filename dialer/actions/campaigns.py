@@ -11,13 +11,13 @@ from sqlalchemy import insert, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
+from callcenter.audit import records
 from callcenter.audit.models import Actor
 from callcenter.auth.models import User
 from callcenter.compliance.models import RuleSet
 from callcenter.errors import Conflict, InvalidInput
 from callcenter.telephony.models import TrunkRow
 from crm.models import LeadList, Script
-from dialer.actions import records
 from dialer.models import Campaign, CampaignAgent, CampaignState
 
 ENTITY = "campaign"

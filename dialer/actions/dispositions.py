@@ -10,11 +10,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from callcenter import ids
+from callcenter.audit import records
 from callcenter.audit.models import Actor
 from callcenter.calls.models import Call
 from callcenter.errors import Conflict, InvalidInput
 from crm.models import Disposition
-from dialer.actions import records
 from dialer.models import Campaign
 
 ENTITY = "disposition"

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy import update as sql_update
 from sqlalchemy.orm import Session
 
+from callcenter.audit import records
 from callcenter.audit.models import Actor
 from callcenter.compliance.models import RuleSet
 from callcenter.errors import Conflict, InvalidInput
-from dialer.actions import records
 from dialer.models import Campaign
 
 ENTITY = "rule_set"

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from callcenter.audit import records
 from callcenter.audit.models import Actor
 from callcenter.auth.models import User
 from callcenter.clock import utc_now
@@ -23,7 +24,6 @@ from callcenter.fsm import IllegalEvent, Machine
 from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.models import Enterprise
 from crm.models import LeadList
-from dialer.actions import records
 from dialer.actions.campaigns import ENTITY
 from dialer.models import Campaign, CampaignAgent, CampaignState, Mode
 

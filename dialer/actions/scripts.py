@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from callcenter.audit import records
 from callcenter.audit.models import Actor
 from callcenter.errors import Conflict, InvalidInput
 from crm.models import Script
-from dialer.actions import records
 from dialer.models import Campaign
 
 ENTITY = "script"

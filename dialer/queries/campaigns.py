@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from callcenter.audit import records
 from callcenter.audit.models import Actor
 from callcenter.auth.access import visible_user_ids
 from callcenter.auth.models import User
@@ -18,7 +19,6 @@ from callcenter.errors import NotFound
 from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.models import Enterprise
 from crm.models import Callback, Customer, Lead, LeadList, LeadStatus, Script
-from dialer.actions import records
 from dialer.models import Campaign, CampaignAgent, CampaignDay
 from dialer.queries import numbers
 

@@ -7,9 +7,9 @@ from typing import Any
 from flask_smorest import Blueprint
 from sqlalchemy import select
 
+from callcenter.audit import records
 from callcenter.db.session import tenant_session
 from crm.models import Script
-from dialer.actions import records
 from dialer.actions import scripts as actions
 from web.http import PageQuery, current_actor, paged, requires, tenant_id
 from web.schemas.scripts import NewScriptSchema, ScriptChangesSchema, ScriptPageSchema, ScriptSchema

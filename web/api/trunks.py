@@ -9,10 +9,10 @@ import redis
 from flask_smorest import Blueprint
 from sqlalchemy import select
 
+from callcenter.audit import records
 from callcenter.db.session import tenant_session
 from callcenter.events import streams
 from callcenter.telephony.models import TrunkRow
-from dialer.actions import records
 from dialer.actions import trunks as actions
 from web.http import PageQuery, current_actor, paged, requires, tenant_id
 from web.schemas.trunks import NewTrunkSchema, TrunkChangesSchema, TrunkPageSchema, TrunkSchema

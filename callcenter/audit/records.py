@@ -1,4 +1,4 @@
-"""What all actions of this package share: finding a row, writing it, and leaving its trace."""
+"""What actions share: finding a row, writing it, and leaving its trace."""
 
 from __future__ import annotations
 
