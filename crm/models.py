@@ -1,4 +1,4 @@
-"""Tables of lists and leads, the blacklist, customers, dispositions, scripts, call-backs and follow-ups."""
+"""Tables of lists and leads, the blacklist, customers, dispositions, scripts, call-backs, follow-ups and tasks."""
 
 from __future__ import annotations
 
@@ -244,3 +244,51 @@ class FollowUp(Base, Numbered, TenantOwned, Stamped):
     user_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user_account.id", ondelete="SET NULL"))
     call_id: Mapped[str | None] = mapped_column(Text, unique=True)
     text: Mapped[str] = mapped_column(Text)
+
+
+class TaskKind(StrEnum):
+    """Where a task comes from."""
+
+    VOICEMAIL = "voicemail"
+    MISSED_CALL = "missed_call"
+    MANUAL = "manual"
+
+
+class Task(Base, Numbered, TenantOwned, Stamped):
+    """Something to be done for a customer by `due_at`: a message to be heard, a missed caller to be called, or what
+    somebody wrote down. Of `owner_id`, or of nobody yet: then of the members of `queue_id`, or of all.
+
+    A caller who was missed several times is one open task (`count`, `last_at` the latest). `state`: open, done; closed
+    by hand (`closed_by`) or by the next conversation with the caller (`closed_by_call_id`). Calls and recordings are no
+    foreign keys: their rows may come later, and go earlier."""
+
+    __tablename__ = "task"
+    __table_args__ = (
+        Index("ix_task_due", "tenant_id", "state", "due_at"),
+        Index("ix_task_open_phone", "tenant_id", "phone_e164", postgresql_where=text("state = 'open'")),
+        Index(
+            "uq_task_open_missed", "tenant_id", "phone_e164", unique=True,
+            postgresql_where=text("state = 'open' AND kind = 'missed_call'"),
+        ),
+        Index("uq_task_recording", "recording_id", unique=True, postgresql_where=text("recording_id IS NOT NULL")),
+        Index("ix_task_call", "call_id", postgresql_where=text("call_id IS NOT NULL")),
+        Index("ix_task_customer", "customer_id", postgresql_where=text("customer_id IS NOT NULL")),
+    )  # fmt: skip
+    kind: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text, server_default="")
+    customer_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("customer.id", ondelete="SET NULL"))
+    call_id: Mapped[str | None] = mapped_column(Text)  # the call that made it; of several, the last
+    recording_id: Mapped[str | None] = mapped_column(Text)
+    seconds: Mapped[float | None]  # length of the message
+    phone_e164: Mapped[str] = mapped_column(Text, server_default="")
+    did: Mapped[str] = mapped_column(Text, server_default="")
+    owner_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user_account.id", ondelete="SET NULL"))
+    queue_id: Mapped[int | None] = mapped_column(BigInteger)
+    due_at: Mapped[datetime]
+    last_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    count: Mapped[int] = mapped_column(server_default="1")
+    state: Mapped[str] = mapped_column(Text, server_default="open")
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    closed_by: Mapped[int | None] = mapped_column(BigInteger)
+    closed_by_call_id: Mapped[str | None] = mapped_column(Text)
+    closed_at: Mapped[datetime | None]

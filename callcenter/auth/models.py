@@ -64,6 +64,7 @@ class User(Base, Numbered, TenantOwned, Stamped):
     failed_logins: Mapped[int] = mapped_column(server_default="0")
     locked_until: Mapped[datetime | None]
     last_login_at: Mapped[datetime | None]
+    voicemail_greeting: Mapped[str] = mapped_column(Text, server_default="")  # a prompt's name
     session_epoch: Mapped[int] = mapped_column(server_default="0")
     roles: Mapped[list[Role]] = relationship(
         secondary="user_role",

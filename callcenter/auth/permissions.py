@@ -27,8 +27,16 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "campaigns.run",  # start, pause, stop, change pacing
     "dispositions.write",
     "scripts.write",
+    "flows.read",  # menus of inbound calls, their figures and answers
+    "flows.write",
+    "prompts.read",
+    "prompts.write",
+    "tasks.read",  # voicemails, missed calls and what else is to be done: one's own and those of nobody
+    "tasks.write",
     "numbers.read",  # our numbers, where their calls go, calendars
     "numbers.write",
+    "queues.read",  # queues, skills, their figures
+    "queues.write",
     "board.read",  # live figures of all agents
     "rules.write",  # calling rules
     "trunks.read",
@@ -52,11 +60,16 @@ _AGENT = (
     "customers.write",
     "numbers.unmasked",
     "campaigns.read",
+    "prompts.read",
+    "tasks.read",
+    "tasks.write",
 )
 _SUPERVISOR = (
     *_AGENT,
     "board.read",
+    "queues.read",
     "numbers.read",
+    "flows.read",
     "campaigns.run",
     "lists.read",
     "blacklist.read",

@@ -15,7 +15,10 @@ MODEL_MODULES = (
     "callcenter.compliance.models",
     "callcenter.telephony.models",
     "callcenter.numbers.models",
+    "callcenter.acd.models",
+    "callcenter.prompts.models",
     "crm.models",
+    "ivr.models",
     "dialer.models",
     "callcenter.calls.models",
 )
