@@ -11,6 +11,8 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from callcenter import wire
+from callcenter.acd.documents import queue_doc, skills_of
+from callcenter.acd.models import Queue
 from callcenter.auth.models import Role, User, UserRole
 from callcenter.compliance.models import RuleSet
 from callcenter.numbers.documents import calendar_doc, number_doc
@@ -44,6 +46,8 @@ def changed(session: Session, entity: str, entity_id: int) -> Iterable[Named]:
             return [("number", entity_id, _number(session.get(DidNumber, entity_id)))]
         case "calendar":
             return [("calendar", entity_id, _calendar(session.get(CalendarRow, entity_id)))]
+        case "queue":
+            return [("queue", entity_id, _queue(session, session.get(Queue, entity_id)))]
     return []
 
 
@@ -59,6 +63,8 @@ def everything(session: Session) -> Iterable[Named]:
         yield "calendar", calendar.id, _calendar(calendar)
     for number in session.scalars(select(DidNumber)):
         yield "number", number.id, _number(number)
+    for queue in session.scalars(select(Queue)):
+        yield "queue", queue.id, _queue(session, queue)
 
 
 def _enterprises(session: Session) -> list[Named]:
@@ -137,7 +143,14 @@ def _user(session: Session, u: User | None) -> Document | None:
         .where(UserRole.user_id == u.id, Role.enabled)
     )
     agent = any("desk.use" in p for p in permissions)
-    return {"name": u.name, "enabled": u.enabled, "agent": agent, "service_number": u.service_number}
+    return {
+        "name": u.name, "enabled": u.enabled, "agent": agent, "service_number": u.service_number,
+        "skills": skills_of(session, [u.id]).get(u.id, {}),
+    }  # fmt: skip
+
+
+def _queue(session: Session, row: Queue | None) -> Document | None:
+    return None if row is None else wire.plain(queue_doc(session, row))
 
 
 def _number(row: DidNumber | None) -> Document | None:
