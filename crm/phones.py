@@ -114,6 +114,24 @@ _LENGTH_FAULTS = {
 }
 
 
+_WITHHELD = frozenset({"anonymous", "unavailable", "restricted", "private", "unknown", "withheld"})
+
+
+def caller_number(text: str, country: str) -> str:
+    """The number of a caller as a trunk wrote it: E.164 if it is one (read as one of `country`, or with the country
+    code but without its plus), as it was written if it is none that can be dialed from abroad (a short service number),
+    and empty if it was withheld."""
+    text = text.strip()
+    if not text or text.lower() in _WITHHELD:
+        return ""
+    normaliser = Normaliser(country)
+    for form in (text, f"+{text}"):
+        phone = normaliser.read(form)
+        if phone.fault is None:
+            return phone.e164
+    return text
+
+
 def time_zone_of(e164: str) -> str:
     """IANA zone of the place that `e164` belongs to; empty where the number does not tell (several zones, no place)."""
     if e164.startswith("+86"):
