@@ -1,7 +1,8 @@
 """Live documents to browsers over Socket.IO, WebSocket only.
 
 A browser sends `subscribe {topics}` and is answered with the newest document of each; from then on every change comes
-as `doc {topic, doc}`. `agents` is answered with all agents' documents; its changes come as `doc` with `part_of`.
+as `doc {topic, doc}`. A collection (`agents`, `queues`, `campaigns`) is answered with all documents of its kind; its
+changes come as `doc` with `part_of`.
 One greenlet a process reads the stream `live`; after any interruption it sends the newest documents again, so nothing
 has to be kept about what was missed. Every ten seconds sessions and permissions are looked at anew.
 """
@@ -30,12 +31,13 @@ from web import metrics
 from web.http import sign_in_by_cookie
 from web.masking import PERMISSION, masked
 from web.sockets import presence
-from web.sockets.topics import allowed
+from web.sockets.topics import COLLECTIONS, allowed
 
 log = logging.getLogger(__name__)
 MAX_TOPICS = 100
 _BLOCK_MS = 2000
 _RETRY_S = 0.5
+_COLLECTION_OF = {kind: collection for collection, kind in COLLECTIONS.items()}
 _AT_WORK = ("available", "ringing", "on_call", "wrap_up")
 
 
@@ -159,8 +161,9 @@ class Live:
     def deliver(self, tenant: int, topic: str, raw: bytes) -> None:
         """Send one document to the rooms of this process."""
         targets: list[tuple[str, str | None]] = [(topic, None)]
-        if topic.startswith("agent:"):
-            targets.append(("agents", "agents"))
+        collection = _COLLECTION_OF.get(topic.partition(":")[0])
+        if collection is not None:
+            targets.append((collection, collection))
         doc: Any = None
         for followed, part_of in targets:
             for unmasked in (True, False):
@@ -244,10 +247,11 @@ class Live:
 
 
 def newest(tenant: int, topic: str) -> Any:
-    """The newest document of `topic`; of `agents`, all agents' documents by topic."""
-    if topic != "agents":
+    """The newest document of `topic`; of a collection, all its documents by topic."""
+    if topic not in COLLECTIONS:
         return streams.snapshot(tenant, topic)
-    everything: Any = streams.client().hscan_iter(streams.live_key(tenant), match="agent:*", count=500)
+    match = f"{COLLECTIONS[topic]}:*"
+    everything: Any = streams.client().hscan_iter(streams.live_key(tenant), match=match, count=500)
     return {k.decode(): wire.from_json(v, object) for k, v in everything}
 
 

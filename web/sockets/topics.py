@@ -1,8 +1,9 @@
 """Who may follow which live topic. Pure.
 
-`agent:{id}` is an agent's document, `agents` all of the enterprise's at once, `campaign:{id}` a campaign's console,
-`import:{id}` an import's progress, `trunks` the health of all trunks, `user:{id}` notices for one user. A topic that
-nobody named here is refused.
+`agent:{id}` is an agent's document, `queue:{id}` a queue's, `campaign:{id}` a campaign's console; `agents`, `queues`
+and `campaigns` are all of the enterprise's at once. `import:{id}` is an import's progress, `trunks` the health of all
+trunks, `menus` the callers in menus, `user:{id}` notices for one user, `flow-try:{id}` the menu that a user tries. A
+topic that nobody named here is refused.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from typing import Final
 PERMISSIONS: Final[dict[str, str]] = {
     "agent": "board.read",
     "agents": "board.read",
+    "queue": "board.read",
+    "queues": "board.read",
     "campaign": "campaigns.read",
+    "campaigns": "board.read",
+    "menus": "board.read",
     "import": "lists.import",
     "trunks": "trunks.read",
 }
-WHOLE: Final = frozenset({"agents", "trunks"})  # topics without an id
-OWN: Final = frozenset({"agent", "user"})  # the user's own one is always shown
+# Topics that are all documents of another kind at once.
+COLLECTIONS: Final[dict[str, str]] = {"agents": "agent", "queues": "queue", "campaigns": "campaign"}
+WHOLE: Final = frozenset({*COLLECTIONS, "trunks", "menus"})  # topics without an id
+OWN: Final = frozenset({"agent", "user", "flow-try"})  # the user's own one is always shown
 MAX_LENGTH: Final = 80
 
 
