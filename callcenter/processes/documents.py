@@ -17,6 +17,8 @@ from callcenter.auth.models import Role, User, UserRole
 from callcenter.compliance.models import RuleSet
 from callcenter.numbers.documents import calendar_doc, number_doc
 from callcenter.numbers.models import CalendarRow, DidNumber
+from callcenter.prompts import queries as prompts
+from callcenter.prompts.models import Prompt
 from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.models import Enterprise
 from crm.models import LeadList
@@ -46,6 +48,8 @@ def changed(session: Session, entity: str, entity_id: int) -> Iterable[Named]:
             return [("number", entity_id, _number(session.get(DidNumber, entity_id)))]
         case "calendar":
             return [("calendar", entity_id, _calendar(session.get(CalendarRow, entity_id)))]
+        case "prompt":
+            return [("prompt", entity_id, prompts.document(session.get(Prompt, entity_id)))]
         case "queue":
             return [("queue", entity_id, _queue(session, session.get(Queue, entity_id)))]
     return []
@@ -57,6 +61,8 @@ def everything(session: Session) -> Iterable[Named]:
     for trunk in session.scalars(select(TrunkRow)):
         yield "trunk", trunk.id, _trunk(trunk)
     yield from _campaigns(session)
+    for prompt in session.scalars(select(Prompt)):
+        yield "prompt", prompt.id, prompts.document(prompt)
     for user in session.scalars(select(User)):
         yield "user", user.id, _user(session, user)
     for calendar in session.scalars(select(CalendarRow)):
@@ -145,7 +151,7 @@ def _user(session: Session, u: User | None) -> Document | None:
     agent = any("desk.use" in p for p in permissions)
     return {
         "name": u.name, "enabled": u.enabled, "agent": agent, "service_number": u.service_number,
-        "skills": skills_of(session, [u.id]).get(u.id, {}),
+        "skills": skills_of(session, [u.id]).get(u.id, {}), "voicemail_greeting": u.voicemail_greeting,
     }  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
+import wave
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,3 +48,14 @@ def write(path: Path, pieces: Iterable[bytes]) -> int:
         part.unlink(missing_ok=True)
         raise
     return len(data)
+
+
+def as_pcm_wav(pcm: bytes) -> bytes:
+    """A WAV file of 16-bit samples, 8 kHz mono, for browsers."""
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(pcm)
+    return target.getvalue()
