@@ -13,6 +13,7 @@ from typing import Any
 from callcenter.acd.agent import Agent, AgentState
 from callcenter.acd.team import Team
 from callcenter.acd.views import CallView
+from callcenter.calls import control as ctl
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call, CallInput, CallState
 from callcenter.calls.destination import Destination
@@ -65,6 +66,7 @@ class Book:
         if call.recording_id:  # the agent's next words belong to another call
             self._do(fx.StopRecord(call.recording_id))
         self._timer(call, "end", now + END_S)
+        self._withdraw(call, "ended", now)
         self._dismiss(call, now)
         self._release_agent(call, now)
         self._changed(call)
@@ -101,21 +103,17 @@ class Book:
         if call.state is CallState.ENDED:
             return
         was = call.state
+        self._withdraw(call, "ended" if by_us or call.hanging_up_since is not None else "abandoned", now)
         if call.held_at is not None:
             call.hold_s += now - call.held_at
         withdrawn = was is CallState.WAITING and call.hanging_up_since is not None  # the answer crossed our CANCEL
-        if withdrawn and cause is p.Cause.NORMAL:
+        if withdrawn and cause is p.Cause.NORMAL and call.direction == "out":
             cause = p.Cause.CANCELLED
         call.step(CallInput.END, now)
         call.cause = cause.value
         if not call.hung_up_by:
             call.hung_up_by = "system" if by_us else "customer"
-        if call.connected_at is not None:
-            outcome = "connected"
-        elif call.abandoned or (was is CallState.WAITING and not withdrawn):
-            outcome = "abandoned"
-        else:
-            outcome = cause.value
+        outcome = _outcome(call, was, cause, withdrawn)
         if was is CallState.WAITING and not call.abandoned and not withdrawn:
             call.abandoned = True
             self._observe(call, "abandon", now, now - (call.answered_at or now))
@@ -136,6 +134,8 @@ class Book:
                 call.call_id, call.mode, call.number, call.caller_id, call.trunk_id, call.campaign_id, call.lead_id,
                 call.customer_id, call.agent_id, call.started_at, call.ringing_at, call.answered_at, call.connected_at,
                 now, outcome, cause.value, status, call.hung_up_by, wait_ms, round(call.hold_s, 3), call.mos,
+                call.direction, call.did, call.queue_id,
+                round(call.queue_wait_s, 3) if call.queued_at is not None else None, tuple(call.path), call.shown,
             ),
         )  # fmt: skip
         self._do(fx.CallGone(call.call_id, call.trunk_id, call.lead_id))
@@ -146,6 +146,10 @@ class Book:
         del self.calls[call.call_id]
 
     # ------------------------------------------------------------------------------------------ what layers above do
+
+    def _ask(self, call: Call, turn: ctl.Turn, now: float) -> None:
+        """Ask the call's controller and carry out its answers (`floor.py`)."""
+        raise NotImplementedError
 
     def divert(self, call: Call, to: Destination, now: float, data: Mapping[str, Any] | None = None) -> None:
         """Carry an answered call to `to`, out of whatever it is in (`floor.py`). Its agent must be off it already.
@@ -158,6 +162,9 @@ class Book:
 
     def _dismiss(self, call: Call, now: float) -> None:
         """The call ends: everybody else in it is let go, its parking slot is free (`parties.py`). Harmless twice."""
+
+    def _welcome(self, call: Call, now: float) -> None:
+        """The call has its agent: who supervises him hears it too (`supervision.py`)."""
 
     # ----------------------------------------------------------------------------------------------------- connecting
 
@@ -172,6 +179,7 @@ class Book:
         call.connected_at = call.connected_at or now
         self.timers.cancel_all("call", call.call_id)
         self._do(fx.StopPlay(call.port))
+        self._welcome(call, now)
         self._patch(call)
         if call.record:
             self._record(call, agent.user_id, now)
@@ -214,11 +222,13 @@ class Book:
         elif state == "talking" and call.leg is LegState.HELD:
             state = "far_hold"
         return CallView(
-            call_id=call.call_id, state=state, direction="out", mode=call.mode, phone_e164=call.number,
+            call_id=call.call_id, state=state, direction=call.direction, mode=call.mode, phone_e164=call.number,
             since=call.state_since, started_at=call.started_at, connected_at=call.connected_at, ended_at=ended_at,
             campaign_id=call.campaign_id, campaign_name=self.team.rules_of(call.campaign_id).name,
             lead_id=call.lead_id, customer_id=call.customer_id, card=call.card,
-            recording=bool(call.recording_id) and ended_at is None, cause=call.cause,
+            recording=bool(call.recording_id) and ended_at is None, cause=call.cause, did=call.did,
+            queue_id=call.queue_id, queue_name=self.team.queue_name(call.queue_id), queued_at=call.queued_at,
+            path=tuple(call.path), shown=dict(call.shown), matches=tuple(call.caller.get("matches") or ()),
         )  # fmt: skip
 
     def _show(self, call: Call, state: str = "talking") -> None:
@@ -250,3 +260,16 @@ class Book:
 
     def _do(self, effect: fx.Effect) -> None:
         self._out.append(effect)
+
+
+def _outcome(call: Call, was: CallState, cause: p.Cause, withdrawn: bool) -> str:
+    """The CDR's word for how a call that was `was` came out."""
+    if call.connected_at is not None:
+        return "connected"
+    if call.result:
+        return call.result
+    if call.abandoned or was is CallState.VOICEMAIL or (was is CallState.WAITING and not withdrawn):
+        return "abandoned"
+    if was is CallState.WAITING and call.direction == "in":
+        return "abandoned"
+    return "menu" if was is CallState.MENU else cause.value

@@ -118,6 +118,7 @@ class Party:
     talked: bool = False
     hidden: bool = False
     answered_at: float | None = None
+    called_at: float = 0.0  # `since` is that of its state
     music: bool = False  # it waits and hears music
 
 

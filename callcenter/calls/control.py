@@ -225,7 +225,7 @@ class HandOver:
 @dataclass(frozen=True)
 class KeepPlace:
     """The waiting caller wants to be called back in his turn: at `number` as he keyed it, "" for the one he calls from.
-    The floor says so by playing "kept", or asks again by playing "bad_number"."""
+    `QueueDue` follows, its kind "kept" or "bad_number"."""
 
     number: str = ""
 
@@ -264,3 +264,7 @@ class Controls:
     def of(self, call: Call) -> CallControl:
         """The controller of `call`. KeyError if it is not registered: a wiring mistake of ours."""
         return self._by_name[call.control]
+
+    def find(self, name: str) -> CallControl | None:
+        """The controller of this name; None for "" (people talk, nobody decides) and one that is not registered."""
+        return self._by_name.get(name)

@@ -75,11 +75,13 @@ class AskHttp(Effect):
 
 @dataclass(frozen=True)
 class RecordVoicePort(Effect):
-    """Record one port alone (a voicemail, an answer to a question): both channels carry it."""
+    """Record one port alone (a voicemail, an answer to a question): both channels carry it. `silence_s` of silence end
+    it; without end it goes on until `StopRecord`."""
 
     recording_id: str
     call_id: str
     port_id: str
+    silence_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,25 @@ class QueueChanged(Effect):
 
 @dataclass(frozen=True)
 class DialQueued(Effect):
-    """A caller who kept his place by a call-back is due: dial him, and connect him to the queue's agent."""
+    """A caller who kept his place by a call-back is due: dial him for agent `user_id`. The shell places the call
+    (`Call.ticket_id`), or tells the floor by `ticket_not_dialed`."""
 
     ticket_id: str
+    user_id: int
+
+
+@dataclass(frozen=True)
+class TicketChanged(Effect):
+    """Save the kept place, or forget it if it is gone."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class TodayChanged(Effect):
+    """Save the queue's figures of today."""
+
+    queue_id: int
 
 
 @dataclass(frozen=True)

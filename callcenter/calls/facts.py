@@ -241,7 +241,8 @@ class CallTransferred:
 @FACTS.add("call.party_joined")
 @dataclass(frozen=True)
 class PartyJoined:
-    """A party is called, or joins. `role` as `calls.call.PartyRole`; listening, whispering, barging and taking over are in the audit by this."""
+    """A party is called, or joins. `role` as `calls.call.PartyRole`; listening, whispering, barging and taking over are
+    in the audit by this."""
 
     call_id: str
     party_key: str
@@ -255,8 +256,8 @@ class PartyJoined:
 @FACTS.add("call.party_left")
 @dataclass(frozen=True)
 class PartyLeft:
-    """The whole of a party's time in a call: a lost `party_joined` loses nothing. `since`: when it was called or joined.
-    `outcome`: talked, agent (it has the call now), or why it never talked: busy, no_answer, declined ..."""
+    """The whole of a party's time in a call: a lost `party_joined` loses nothing. `since`: when it was called or
+    joined. `outcome`: talked, agent (it has the call now), or why it never talked: busy, no_answer, declined ..."""
 
     call_id: str
     party_key: str

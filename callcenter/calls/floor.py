@@ -20,15 +20,15 @@ from callcenter.calls import effects as fx
 from callcenter.calls.book import END_S
 from callcenter.calls.call import Call, CallInput, CallState
 from callcenter.calls.facts import CallStarted, RecordingClosed
-from callcenter.calls.hands import Hands
 from callcenter.calls.leg import LegInput, LegState
+from callcenter.calls.transfers import Transfers
 from callcenter.telephony import ports as p
 
 SETUP_S = 15.0  # beyond the ring time-out: the adapter must have ended the leg by then
 IDENTIFY_S = 25.0  # the longest identification message
 
 
-class Floor(Hands):
+class Floor(Transfers):
     """Calls and agents of enterprise `tenant`."""
 
     def __init__(self, tenant: int, controls: ctl.Controls) -> None:
@@ -36,6 +36,7 @@ class Floor(Hands):
         self._controls = controls
         self.team.on_free = self._agent_free
         self.team.on_lost = self._agent_lost
+        self.team.on_unwatch = self.supervisor_leaves
 
     # ------------------------------------------------------------------------------------------------ placing calls
 
@@ -62,6 +63,9 @@ class Floor(Hands):
 
     def sip(self, event: p.SipEvent, now: float) -> None:
         """An event of a call's leg (`event.leg_id` is the call's id). One for a call that is gone is ignored."""
+        if "." in event.leg_id:
+            self.party_sip(event, now)
+            return
         call = self.calls.get(event.leg_id)
         if call is None:
             return
@@ -160,13 +164,18 @@ class Floor(Hands):
         waiting = [
             c
             for c in self.calls.values()
-            if c.state is CallState.WAITING and c.campaign_id in agent.campaigns and c.hanging_up_since is None
+            if c.state is CallState.WAITING
+            and c.control == "dialed"
+            and c.campaign_id in agent.campaigns
+            and c.hanging_up_since is None
         ]
         if waiting:
             self._connect(min(waiting, key=lambda c: (c.answered_at or 0.0, c.call_id)), agent, now)
 
     def _agent_lost(self, agent: Agent, now: float) -> None:
         """The agent's audio is gone for good: the customer is not left in silence."""
+        if self.lose_agent(agent, now):
+            return
         call = self.call_of(agent.user_id)
         if call is not None:
             self.hang_up(call, "system", now)
@@ -175,6 +184,7 @@ class Floor(Hands):
 
     def media(self, event: p.MediaEvent, now: float) -> None:
         """An event of the media process about one of this enterprise's ports or recordings."""
+        self.party_media(event, now)
         match event:
             case p.PlayEnded(port_id=port_id, play_id=play_id) if play_id.startswith("identify-"):
                 call = self.calls.get(port_id.removeprefix("call-"))
@@ -211,6 +221,8 @@ class Floor(Hands):
                 call = self.calls.get(key[1])
                 if call is not None:
                     self._call_timer(call, key[2], now)
+            elif key[0] == "party":
+                self.party_timer(key[1], key[2], now)
             else:
                 self.team.timer(key[0], int(key[1]), now)
 
@@ -235,13 +247,15 @@ class Floor(Hands):
         if call.recording_id:
             self.recordings[call.recording_id] = call.call_id
         if call.state in (CallState.TALKING, CallState.HELD) and call.dialog:
-            if call.agent_id is not None and call.state is CallState.TALKING and call.hanging_up_since is None:
-                self._patch(call)
+            self.restore_parties(call, now)
+            self._patch(call)
             if call.hanging_up_since is not None:
                 self._timer(call, "end", now + END_S)
                 self._do(fx.HangUpLeg(call.call_id))
                 if call.recording_id:
                     self._do(fx.StopRecord(call.recording_id))
+            return
+        if self.restore_given(call, now):
             return
         if call.dialog is not None:
             self._do(fx.HangUpLeg(call.call_id))
@@ -254,12 +268,15 @@ class Floor(Hands):
             timed = any(self.timers.has("call", call.call_id, t) for t in ("setup", "end", "identify", "ctl:patience"))
             if call.state in (CallState.TALKING, CallState.HELD) and call.hanging_up_since is None:
                 agent = self.team.agents.get(call.agent_id or -1)
+                if call.agent_id is None and self._others(call):
+                    continue
                 if agent is None or agent.call is None or agent.call.call_id != call.call_id:
                     found.append(f"call {call.call_id} talks without its agent")
                     self.hang_up(call, "system", now)
-            elif not timed:
+            elif not timed and not self.timers.names("party", call.call_id):
                 found.append(f"call {call.call_id} is {call.state} without a timer")
                 self._end(call, p.Cause.NORMAL, 0, now, by_us=True)
+        found += self.reconcile_parties(now)
         for agent in self.team.agents.values():
             if agent.state is AgentState.ON_CALL and (agent.call is None or agent.call.call_id not in self.calls):
                 found.append(f"agent {agent.user_id} is on a call that is not there")
@@ -268,7 +285,7 @@ class Floor(Hands):
             elif agent.state is AgentState.WRAP_UP and not self.timers.has("wrap", str(agent.user_id)):
                 found.append(f"agent {agent.user_id} is in wrap-up without a timer")
                 self.timers.set(("wrap", str(agent.user_id)), now)
-            elif agent.state is AgentState.RINGING and not self._preview_waits(agent):
+            elif agent.state is AgentState.RINGING and not (self._preview_waits(agent) or self.rings_as_party(agent)):
                 found.append(f"agent {agent.user_id} is offered a lead that is gone or has no timer")
                 if agent.preview:
                     self.timers.set(("preview", str(agent.user_id)), now)

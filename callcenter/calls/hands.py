@@ -8,6 +8,7 @@ from callcenter.calls import effects as fx
 from callcenter.calls.book import Book
 from callcenter.calls.call import CALL, Call, CallInput, CallState
 from callcenter.calls.facts import CallDispositioned, CallerIdentified
+from callcenter.calls.mix import hears
 from callcenter.errors import Conflict
 
 
@@ -27,26 +28,38 @@ class Hands(Book):
                 return  # it is so already
             raise Conflict("Only a conversation can be held.", code="not_talking")
         call.step(wanted, now)
-        port = fx.call_port(call.call_id)
         if on:
             call.held_at = now
-            self._do(fx.Room(call.call_id, {}))
-            self._do(fx.Play(port, f"hold-{call.call_id}", "hold_music", loop=True))
         else:
-            call.hold_s += now - (call.held_at or now)
-            call.held_at = None
-            self._do(fx.StopPlay(port))
-            self._patch(call)
+            self._unhold(call, now)
+        self._arrange(call)
         self._watch_silence(call, now)
         self._changed(call)
         self._show(call)
+
+    def _unhold(self, call: Call, now: float) -> None:
+        """The time on hold ends."""
+        if call.held_at is not None:
+            call.hold_s += now - call.held_at
+            call.held_at = None
+
+    def _arrange(self, call: Call) -> None:
+        """Room and music as the call now stands: a held customer with whom nobody talks hears music."""
+        self._patch(call)
+        alone = call.state is CallState.HELD and call.port not in hears(call, self.tenant)
+        if alone != call.music:
+            call.music = alone
+            self._music(call.port, call, on=alone)
+
+    def _music(self, port: str, call: Call, *, on: bool) -> None:
+        self._do(fx.Play(port, f"hold-{call.call_id}", "hold_music", loop=True) if on else fx.StopPlay(port))
 
     def dtmf(self, user_id: int, digits: str) -> None:
         """Keypad digits to the far end. Raises Conflict."""
         call = self._own_call(user_id)
         if not digits or any(d not in "0123456789*#ABCD" for d in digits) or len(digits) > 32:
             raise Conflict("Only the keys 0-9, * and # can be sent, at most 32 at once.", code="bad_digits")
-        self._do(fx.SendDtmf(fx.call_port(call.call_id), digits))
+        self._do(fx.SendDtmf(call.port, digits))
 
     def dispose(
         self, user_id: int, call_id: str, disposition_id: int, note: str, callback_at: float | None,
