@@ -251,7 +251,7 @@ class Parties(Hands):
             call.notice = notice(party, outcome, now)
             self._arrange(call)
         if free:
-            self._free(call, party, outcome, now)
+            self._set_free(call, party, outcome, now)
         if call.call_id in self.calls:
             self._changed(call)
             self._show(call)
@@ -269,7 +269,7 @@ class Parties(Hands):
         )  # fmt: skip
         self._fact(call, fact)
 
-    def _free(self, call: Call, party: Party, outcome: str, now: float) -> None:
+    def _set_free(self, call: Call, party: Party, outcome: str, now: float) -> None:
         """Whoever it was is free of the call: a number's leg ends, a colleague goes on with his work."""
         if party.leg_id:
             self._do(fx.HangUpParty(call.call_id, party.key))
@@ -287,7 +287,7 @@ class Parties(Hands):
         for party in list(call.parties.values()):
             outcome = "left" if party.state == "talking" else "gone"
             self._leaves(call, party, "talked" if outcome == "left" else outcome, now)
-            self._free(call, party, outcome, now)
+            self._set_free(call, party, outcome, now)
         self._unpark(call)
         self.timers.cancel_all("party", call.call_id)
 

@@ -116,7 +116,7 @@ class Supervision(Parties):
         """The supervisor has the call, the agent is in wrap-up; a consultation of the agent's is over."""
         for party in self._of_role(call, PartyRole.CONSULT):
             self._leaves(call, party, "left", now)
-            self._free(call, party, "left", now)
+            self._set_free(call, party, "left", now)
         after = supervisor.supervising.get("after") or [supervisor.state.value, supervisor.reason]
         freed = self._view(call, "ended", ended_at=now)
         self._tone(call, on=False)

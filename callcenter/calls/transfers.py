@@ -134,7 +134,7 @@ class Transfers(Supervision):
             return False
         for party in self._of_role(call, PartyRole.CONSULT):
             self._leaves(call, party, "left", now)
-            self._free(call, party, "left", now)
+            self._set_free(call, party, "left", now)
         user_id, heir = call.agent_id or 0, others[0]
         kind = DestinationKind.AGENT if heir.user_id is not None else DestinationKind.NUMBER
         agent, view = self._detach(call, now)
@@ -195,7 +195,7 @@ class Transfers(Supervision):
         self.team.take(agent, self._view(call, "talking"), now)
         for party in list(call.parties.values()):
             self._leaves(call, party, "gone", now)
-            self._free(call, party, "gone", now)
+            self._set_free(call, party, "gone", now)
         call.agent_id = user_id
         self._bridge(call, now)
 
@@ -302,7 +302,7 @@ class Transfers(Supervision):
         if consulted and call.queue_id is not None:
             for party in consulted:
                 self._leaves(call, party, "gone", now)
-                self._free(call, party, "gone", now)
+                self._set_free(call, party, "gone", now)
             freed, view = self._detach(call, now)
             self._send(call, Destination(DestinationKind.QUEUE, call.queue_id), now)
             self._let_go(freed, view, now)
