@@ -68,11 +68,32 @@ def callback_offer(key: str, language: str) -> tuple[str, ...]:
     )
 
 
+def callback_number(known: bool, language: str) -> tuple[str, ...]:
+    """Asks where to call; `known`: we have the number that he calls from."""
+    if _zh(language):
+        if known:
+            return ("say:zh:回电到您现在使用的号码，请按井号键；回电到其他号码，请输入号码，以井号键结束。",)
+        return ("say:zh:请输入您希望我们回电的号码，以井号键结束。",)
+    if known:
+        return (
+            "say:en:To be called on the number you are calling from, press the hash key. For another number, enter it "
+            "now, and press the hash key.",
+        )
+    return ("say:en:Please enter the number we shall call, and press the hash key.",)
+
+
+def callback_number_wrong(language: str) -> tuple[str, ...]:
+    """What was keyed is no number."""
+    if _zh(language):
+        return ("say:zh:这个号码无法拨打，请重新输入，以井号键结束。",)
+    return ("say:en:We can't call this number. Please enter it again, and press the hash key.",)
+
+
 def callback_kept(language: str) -> tuple[str, ...]:
     """Said to who took the offer, before the call ends."""
     if _zh(language):
-        return ("say:zh:好的，我们已为您保留位置，稍后会拨打您的来电号码。再见。",)
-    return ("say:en:Thank you. You keep your place, and we will call you on the number you are calling from. Goodbye.",)
+        return ("say:zh:好的，我们已为您保留位置，轮到您时会回电给您。再见。",)
+    return ("say:en:Thank you. You keep your place, and we will call you when it is your turn. Goodbye.",)
 
 
 def sorry(language: str) -> tuple[str, ...]:
@@ -92,7 +113,9 @@ def usual() -> tuple[str, ...]:
             found |= dict.fromkeys(wait_prompts(minutes * 60.0, language))
         for key in "123456789":
             found |= dict.fromkeys(callback_offer(key, language))
-        found |= dict.fromkeys((*callback_kept(language), *sorry(language)))
+        for known in (True, False):
+            found |= dict.fromkeys(callback_number(known, language))
+        found |= dict.fromkeys((*callback_number_wrong(language), *callback_kept(language), *sorry(language)))
     return tuple(found)
 
 

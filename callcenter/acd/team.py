@@ -14,6 +14,7 @@ from typing import Any
 from callcenter.acd.agent import Agent, AgentInput, AgentState
 from callcenter.acd.routing import longest_idle
 from callcenter.acd.views import AgentView, CallView, PhoneView
+from callcenter.acd.work import Work
 from callcenter.calls import effects as fx
 from callcenter.calls.facts import AgentStateChanged, CallWrappedUp
 from callcenter.calls.timers import Timers
@@ -50,7 +51,9 @@ class Team:
         self.on_lost: Callable[[Agent, float], None] = lambda agent, now: None
         self.on_unwatch: Callable[[Agent, float], None] = lambda agent, now: None  # he supervises no longer
         self.on_offer_lost: Callable[[Agent, str, float], None] = lambda agent, call_id, now: None
-        self.on_left: Callable[[Agent, float], None] = lambda agent, now: None
+        self.on_changed: Callable[[Agent], None] = lambda agent: None
+        self.on_handled: Callable[[int | None, float, bool, float], None] = lambda queue, seconds, talked, now: None
+        self._work = Work()
 
     # ------------------------------------------------------------------------------------------------ looking up
 
@@ -88,6 +91,15 @@ class Team:
         if call.queue_id is not None and call.queue_id in self.queue_rules:
             return self.queue_rules[call.queue_id]
         return self.rules_of(call.campaign_id)
+
+    def queue_name(self, queue_id: int | None) -> str:
+        """The queue's name, "" of none."""
+        rules = self.queue_rules.get(queue_id) if queue_id is not None else None
+        return rules.name if rules is not None else ""
+
+    def utilisation(self, user_id: int, now: float) -> float:
+        """The fraction of the last hour that the agent was on calls and wrapping up."""
+        return self._work.share(user_id, now)
 
     # ---------------------------------------------------------------------------------------------- people's hands
 
@@ -259,6 +271,7 @@ class Team:
             return
         rules = self.rules_for(view)
         agent.must_dispose = rules.disposition_required and not dispositioned
+        self.on_handled(view.queue_id, now - agent.since, True, now)
         for campaign in agent.campaigns:
             self._out.append(fx.Observed(campaign, "talk_end", now, now - agent.since))
         self._step(agent, AgentInput.HANG_UP, now)
@@ -351,6 +364,7 @@ class Team:
         for campaign in agent.campaigns:
             self._out.append(fx.Observed(campaign, "wrap_end", now, now - agent.since))
         if agent.call is not None:
+            self.on_handled(agent.call.queue_id, now - agent.since, False, now)
             self._out.append(fx.Fact(CallWrappedUp(agent.call.call_id, agent.user_id, now), agent.call.call_id))
         agent.wrap_up_until, agent.must_dispose = None, False
 
@@ -403,7 +417,6 @@ class Team:
         self._step(agent, AgentInput.LEAVE, now)
         if was is not AgentState.OFFLINE:
             self._observe(agent, "logout", now)
-            self.on_left(agent, now)
 
     def _unwatch(self, agent: Agent, now: float) -> None:
         if agent.supervising:
@@ -440,6 +453,7 @@ class Team:
             self._changed(agent)
 
     def _state_fact(self, agent: Agent, now: float) -> None:
+        self._work.entered(agent.user_id, agent.state in (AgentState.ON_CALL, AgentState.WRAP_UP), now)
         call_id = agent.call.call_id if agent.call else None
         self._out.append(
             fx.Fact(AgentStateChanged(agent.user_id, agent.state.value, agent.reason, call_id, now), call_id)
@@ -449,6 +463,7 @@ class Team:
     def _changed(self, agent: Agent) -> None:
         agent.seq += 1
         self._out.append(fx.AgentChanged(agent.user_id))
+        self.on_changed(agent)
 
 
 def view(agent: Agent) -> AgentView:

@@ -1,9 +1,9 @@
 """The floor: all calls and agents of one enterprise, and everything that can happen to them.
 
 Pure: `now` (seconds since the epoch) and events in, typed effects out (`take`). The floor asks a call's controller at
-each turn (`control.py`) and carries out its answers; agents are the team's (`acd/team.py`), their commands are in
-`hands.py`, and how a call ends is in `book.py`. The shell around it
-(`processes/engine.py`) only moves SIP, media and edge events, timers, commands and effects.
+each turn (`control.py`) and carries out its answers (`turns.py`); agents are the team's (`acd/team.py`), their commands
+are in `hands.py`, `supervision.py` and `transfers.py`, calls that wait in `lobby.py`, and how a call ends is in
+`book.py`. The shell around it (`processes/engine`) only moves SIP, media and edge events, timers, commands and effects.
 
 Two rules keep anything from getting stuck. Whoever asks for the end of a call sets a timer that ends it even if the far
 end never answers (`END_S`); and every call that is neither talking nor ended has a timer (`reconcile` checks both).
@@ -11,29 +11,40 @@ end never answers (`END_S`); and every call that is neither talking nor ended ha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from callcenter.acd.agent import Agent, AgentState
+from callcenter.acd.control import ACD
+from callcenter.acd.settings import QueueSettings
 from callcenter.acd.views import CallView
 from callcenter.calls import control as ctl
 from callcenter.calls import effects as fx
 from callcenter.calls.book import END_S
 from callcenter.calls.call import Call, CallInput, CallState
-from callcenter.calls.facts import CallStarted, RecordingClosed
+from callcenter.calls.destination import Destination, DestinationKind
+from callcenter.calls.facts import CallStarted
 from callcenter.calls.leg import LegInput, LegState
-from callcenter.calls.transfers import Transfers
+from callcenter.calls.lobby import AGENT_WAIT_S
+from callcenter.calls.turns import HEARING, Turns
 from callcenter.telephony import ports as p
 
 SETUP_S = 15.0  # beyond the ring time-out: the adapter must have ended the leg by then
-IDENTIFY_S = 25.0  # the longest identification message
+RESUMED_S = 7200.0  # a successor does not know how long it was to stay
+RESUMED_VOICE_S = 120.0
+ACK_S = 35.0  # from our answer to the caller's ACK
+REFUSALS = {DestinationKind.REFUSE: (603, "Decline"), DestinationKind.HANG_UP: (480, "Temporarily Unavailable")}
+TIMED = frozenset({"setup", "end", "identify", "stay", "ctl:patience"})  # one of these ends what is no conversation
 
 
-class Floor(Transfers):
-    """Calls and agents of enterprise `tenant`."""
+class Floor(Turns):
+    """Calls and agents of enterprise `tenant`. `queue_settings` is shared with `AcdControl`."""
 
-    def __init__(self, tenant: int, controls: ctl.Controls) -> None:
-        super().__init__(tenant)
-        self._controls = controls
+    def __init__(
+        self, tenant: int, controls: ctl.Controls, queue_settings: dict[int, QueueSettings] | None = None, seed: int = 1
+    ) -> None:
+        super().__init__(tenant, controls, queue_settings, seed)
         self.team.on_free = self._agent_free
         self.team.on_lost = self._agent_lost
         self.team.on_unwatch = self.supervisor_leaves
@@ -58,6 +69,30 @@ class Floor(Transfers):
         self._changed(call)
         self._do(fx.Originate(call.call_id))
         self._ask(call, ctl.Placed(), now)
+
+    def arrive(self, call: Call, to: Destination, now: float, data: Mapping[str, Any] | None = None) -> None:
+        """A call has come in (180 is sent) and goes to `to`. It is answered at once, unless it is refused. `data` as in
+        `control.HandOver`."""
+        call.state_since = now
+        call.direction = "in"
+        call.ringing_at = now
+        self._leg(call, LegInput.SENT)
+        self._leg(call, LegInput.RING)
+        self.calls[call.call_id] = call
+        self._fact(
+            call,
+            CallStarted(
+                call.call_id, call.mode, call.number, call.caller_id, call.trunk_id, call.campaign_id, call.lead_id,
+                call.customer_id, None, call.started_at, "in", call.did,
+            ),
+        )  # fmt: skip
+        self._timer(call, "setup", now + ACK_S)
+        if to.kind in REFUSALS:
+            self._do(fx.RefuseLeg(call.call_id, *REFUSALS[to.kind]))
+        else:
+            call.bound_for = {"kind": to.kind.value, "id": to.id, "number": to.number, "data": dict(data or {})}
+            self._do(fx.AnswerLeg(call.call_id))
+        self._changed(call)
 
     # ---------------------------------------------------------------------------------------------------- SIP events
 
@@ -109,58 +144,21 @@ class Floor(Transfers):
         self._observe(call, "answer", now, now - call.started_at)
         if call.hanging_up_since is not None:
             self._do(fx.HangUpLeg(call.call_id))  # it crossed our CANCEL
+        elif call.direction == "in":
+            bound, call.bound_for = call.bound_for, {}
+            to = Destination(DestinationKind(bound["kind"]), bound["id"], bound["number"])
+            self.divert(call, to, now, bound["data"])
         else:
             if call.control == "dialed":
                 self._observe(call, "live", now, now - call.started_at)
             self._ask(call, ctl.Answered(), now)
         self._changed(call)
 
-    # ------------------------------------------------------------------------------------- controllers and answers
-
-    def _ask(self, call: Call, turn: ctl.Turn, now: float) -> None:
-        for answer in self._controls.of(call).decide(turn, call, now):
-            if call.state is CallState.ENDED:
-                return
-            self._carry_out(call, answer, now)
-
-    def _carry_out(self, call: Call, answer: ctl.Answer, now: float) -> None:
-        match answer:
-            case ctl.FindAgent():
-                agent = self.team.pick(call.campaign_id)
-                if agent is None:
-                    self._ask(call, ctl.NobodyFree(), now)
-                else:
-                    self._connect(call, agent, now)
-            case ctl.Attach() if call.agent_id is not None:
-                self._patch(call)
-            case ctl.Ringback() if call.agent_id is not None:
-                port = fx.agent_port(self.tenant, call.agent_id)
-                self._do(fx.Play(port, f"ringback-{call.call_id}", "tone:ringback", loop=True))
-            case ctl.Bridge() if call.agent_id is not None:
-                self._do(fx.StopPlay(fx.agent_port(self.tenant, call.agent_id)))
-                self._talk(call, self.team.agent(call.agent_id), now)
-            case ctl.Timer(name=name, after_s=after_s):
-                self._timer(call, f"ctl:{name}", now + after_s)
-            case ctl.Identify():
-                self._identify(call, now)
-            case ctl.HangUp():
-                self.hang_up(call, "system", now)
-
-    def _identify(self, call: Call, now: float) -> None:
-        if call.state is not CallState.WAITING:
-            return
-        call.step(CallInput.NO_AGENT, now)
-        call.abandoned = True
-        self._observe(call, "abandon", now, now - (call.answered_at or now))
-        if call.prompt:
-            self._do(fx.Play(fx.call_port(call.call_id), f"identify-{call.call_id}", call.prompt))
-            self._timer(call, "identify", now + IDENTIFY_S)
-        else:
-            self.hang_up(call, "system", now)
-        self._changed(call)
+    # ---------------------------------------------------------------------------------------------------------- agents
 
     def _agent_free(self, agent: Agent, now: float) -> None:
-        """Give a free agent the call of his campaigns that has waited longest."""
+        """Give a free agent a dialed call of his campaigns that waits (it may do so for two seconds by law), else who
+        waits for him or in his queues."""
         waiting = [
             c
             for c in self.calls.values()
@@ -169,8 +167,10 @@ class Floor(Transfers):
             and c.campaign_id in agent.campaigns
             and c.hanging_up_since is None
         ]
-        if waiting:
+        if waiting and agent.user_id not in self.team.withheld:
             self._connect(min(waiting, key=lambda c: (c.answered_at or 0.0, c.call_id)), agent, now)
+        else:
+            self._serve(agent, now)
 
     def _agent_lost(self, agent: Agent, now: float) -> None:
         """The agent's audio is gone for good: the customer is not left in silence."""
@@ -185,6 +185,7 @@ class Floor(Transfers):
     def media(self, event: p.MediaEvent, now: float) -> None:
         """An event of the media process about one of this enterprise's ports or recordings."""
         self.party_media(event, now)
+        self._caller_media(event, now)
         match event:
             case p.PlayEnded(port_id=port_id, play_id=play_id) if play_id.startswith("identify-"):
                 call = self.calls.get(port_id.removeprefix("call-"))
@@ -202,17 +203,15 @@ class Floor(Transfers):
                 call = self.calls.get(port_id.removeprefix("call-"))
                 if call is not None:
                     call.mos = round(event.mos, 2)
-            case p.RecordingEnded(recording_id=recording_id):
-                call_id = self.recordings.pop(recording_id, None)
-                if call_id is not None:
-                    fact = RecordingClosed(recording_id, call_id, round(event.seconds, 3), event.size_bytes)
-                    self._do(fx.Fact(fact, call_id))
+            case p.RecordingEnded():
+                self._recording_ended(event, now)
 
     # --------------------------------------------------------------------------------------------------------- timers
 
     def next_deadline(self) -> float | None:
         """When `advance` must be called next, seconds since the epoch."""
-        return self.timers.next_deadline()
+        deadlines = [d for d in (self.timers.next_deadline(), self.queues.next_deadline()) if d is not None]
+        return min(deadlines, default=None)
 
     def advance(self, now: float) -> None:
         """Fire the timers that are due."""
@@ -223,15 +222,17 @@ class Floor(Transfers):
                     self._call_timer(call, key[2], now)
             elif key[0] == "party":
                 self.party_timer(key[1], key[2], now)
+            elif key[0] == "ticket":
+                self._ticket_timer(key[1], key[2], now)
             else:
                 self.team.timer(key[0], int(key[1]), now)
+        for due in self.queues.due(now):
+            self._queue_is_due(due, now)
 
     def _call_timer(self, call: Call, name: str, now: float) -> None:
-        if name.startswith("ctl:"):
-            if call.hanging_up_since is not None:
-                return  # nothing is decided about a call any more that is being ended
-            self._ask(call, ctl.TimerFired(name.removeprefix("ctl:")), now)
-        elif name in ("identify", "silent"):
+        if self._lobby_timer(call, name, now) or self._turn_timer(call, name, now):
+            return
+        if name in ("identify", "silent", "stay"):
             self.hang_up(call, "system", now)
         else:  # setup, end: the leg has not ended as it must have; end it here
             self._do(fx.HangUpLeg(call.call_id))
@@ -255,17 +256,54 @@ class Floor(Transfers):
                 if call.recording_id:
                     self._do(fx.StopRecord(call.recording_id))
             return
-        if self.restore_given(call, now):
+        if self.restore_given(call, now) or self._restore_waiting(call, now):
             return
         if call.dialog is not None:
             self._do(fx.HangUpLeg(call.call_id))
         self._end(call, p.Cause.ENGINE_LOST, 0, now, by_us=True)
 
+    def _restore_waiting(self, call: Call, now: float) -> bool:
+        """A caller in a queue, a menu or at a voicemail box is there again, in his place; `resume` goes on with him."""
+        control = self._controls.find(call.control)
+        if call.dialog is None or call.state not in HEARING or call.hanging_up_since is not None or control is None:
+            return False
+        if control.name == "dialed":
+            return False
+        self._end_offer(call, "gone", now)
+        if call.voice:
+            rid = str(call.voice["recording_id"])
+            self.recordings[rid], self._voices[rid] = call.call_id, call
+            self._timer(call, "voice", now + RESUMED_VOICE_S)
+        self._timer(call, "stay", now + RESUMED_S)
+        if call.control == ACD and call.queue_id is not None and call.entered_at is not None and not call.abandoned:
+            if call.queue_id in self.queue_settings:
+                self._join(call, call.entered_at)
+            else:
+                self.divert(call, Destination(DestinationKind.VOICEMAIL), now)
+        elif call.for_agent is not None:
+            self._timer(call, "reach", now + AGENT_WAIT_S)
+        return True
+
+    def resume(self, now: float) -> None:
+        """All calls and kept places are taken up: controllers go on, and free agents get who is next."""
+        for call in list(self.calls.values()):
+            if call.state in HEARING and call.hanging_up_since is None:
+                self._ask(call, ctl.Resumed(), now)
+        for call_id, user_id in self.queues.pairs(self._free, now, self._rng):
+            waiting, agent = self.calls.get(call_id), self.team.agents[user_id]
+            if waiting is not None:
+                self._offer(waiting, agent, now)
+            else:
+                self._dial_ticket(call_id, agent, now)
+        for agent in list(self.team.agents.values()):
+            if agent.free:
+                self._agent_free(agent, now)
+
     def reconcile(self, now: float) -> list[str]:
         """What stands in a state with no timer and no owner; each is mended here and named. Empty when all is well."""
         found: list[str] = []
         for call in list(self.calls.values()):
-            timed = any(self.timers.has("call", call.call_id, t) for t in ("setup", "end", "identify", "ctl:patience"))
+            timed = not TIMED.isdisjoint(self.timers.names("call", call.call_id))
             if call.state in (CallState.TALKING, CallState.HELD) and call.hanging_up_since is None:
                 agent = self.team.agents.get(call.agent_id or -1)
                 if call.agent_id is None and self._others(call):
@@ -285,13 +323,19 @@ class Floor(Transfers):
             elif agent.state is AgentState.WRAP_UP and not self.timers.has("wrap", str(agent.user_id)):
                 found.append(f"agent {agent.user_id} is in wrap-up without a timer")
                 self.timers.set(("wrap", str(agent.user_id)), now)
-            elif agent.state is AgentState.RINGING and not (self._preview_waits(agent) or self.rings_as_party(agent)):
+            elif agent.state is AgentState.RINGING and not (
+                self._preview_waits(agent) or self.rings_as_party(agent) or self._offer_waits(agent)
+            ):
                 found.append(f"agent {agent.user_id} is offered a lead that is gone or has no timer")
                 if agent.preview:
                     self.timers.set(("preview", str(agent.user_id)), now)
                 else:
                     self.team.decline(agent, now)
         return found
+
+    def _offer_waits(self, agent: Agent) -> bool:
+        call = self._ringing_at(agent.user_id)
+        return call is not None and not {"offer", "answer"}.isdisjoint(self.timers.names("call", call.call_id))
 
     def _preview_waits(self, agent: Agent) -> bool:
         if not agent.preview or agent.call is None:
