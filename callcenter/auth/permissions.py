@@ -38,6 +38,7 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "queues.read",  # queues, skills, their figures
     "queues.write",
     "board.read",  # live figures of all agents
+    "boards.write",  # share boards, change shared ones
     "rules.write",  # calling rules
     "trunks.read",
     "trunks.write",
@@ -67,6 +68,7 @@ _AGENT = (
 _SUPERVISOR = (
     *_AGENT,
     "board.read",
+    "boards.write",
     "queues.read",
     "numbers.read",
     "flows.read",

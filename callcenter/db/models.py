@@ -21,6 +21,7 @@ MODEL_MODULES = (
     "ivr.models",
     "dialer.models",
     "callcenter.calls.models",
+    "callcenter.metrics.models",
 )
 
 

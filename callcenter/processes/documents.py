@@ -23,6 +23,8 @@ from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.models import Enterprise
 from crm.models import LeadList
 from dialer.models import Campaign, CampaignAgent
+from ivr import queries as menus
+from ivr.models import FlowRow
 
 Document = dict[str, Any]
 Named = tuple[str, int, Document | None]
@@ -52,6 +54,8 @@ def changed(session: Session, entity: str, entity_id: int) -> Iterable[Named]:
             return [("prompt", entity_id, prompts.document(session.get(Prompt, entity_id)))]
         case "queue":
             return [("queue", entity_id, _queue(session, session.get(Queue, entity_id)))]
+        case "flow":
+            return [("flow", entity_id, menus.document(session, entity_id))]
     return []
 
 
@@ -71,6 +75,8 @@ def everything(session: Session) -> Iterable[Named]:
         yield "number", number.id, _number(number)
     for queue in session.scalars(select(Queue)):
         yield "queue", queue.id, _queue(session, queue)
+    for flow_id in session.scalars(select(FlowRow.id).where(FlowRow.published.is_not(None))):
+        yield "flow", flow_id, menus.document(session, flow_id)
 
 
 def _enterprises(session: Session) -> list[Named]:
