@@ -12,9 +12,11 @@ import logging
 import select
 import time
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from callcenter.telephony.media.g711 import SAMPLE_RATE
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 GATHER_S = 0.001
 GATHER_MORE_S = 0.003
@@ -35,11 +37,13 @@ def _ignore(now: int) -> None:
     """For a descriptor that nobody wants to hear of any more."""
 
 
-class Poller:
-    """Calls a handler with the time for each readable socket."""
+class Poller(Generic[T]):
+    """Calls a handler with the time for each readable socket, and `take` once with all members whose sockets are."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, take: Callable[[list[T], int], object]) -> None:
         self._loop = loop
+        self._take = take
+        self._members: list[T | None] = []  # by descriptor
         self._epoll = select.epoll()
         self._handlers: list[Callable[[int], object]] = []  # by descriptor: a list is quicker than a dictionary here
         self._patience = 0
@@ -50,16 +54,23 @@ class Poller:
         missing = fd + 1 - len(self._handlers)
         if missing > 0:
             self._handlers.extend([_ignore] * missing)
+            self._members.extend([None] * missing)
         self._handlers[fd] = handler
         self._epoll.register(fd, select.EPOLLIN)
 
     def change(self, fd: int, handler: Callable[[int], object]) -> None:
         """Call another handler for `fd` from now on."""
         self._handlers[fd] = handler
+        self._members[fd] = None
+
+    def gather(self, fd: int, member: T) -> None:
+        """From now on `member` is given to `take` when `fd` is readable, and no handler called."""
+        self._members[fd] = member
 
     def remove(self, fd: int) -> None:
         """Forget `fd`; to be called before it is closed."""
         self._handlers[fd] = _ignore
+        self._members[fd] = None
         self._epoll.unregister(fd)
 
     def close(self) -> None:
@@ -74,17 +85,21 @@ class Poller:
     def _look(self) -> None:
         if self._epoll.closed:
             return
-        handlers, poll, monotonic = self._handlers, self._epoll.poll, time.monotonic
+        handlers, members, poll, monotonic = self._handlers, self._members, self._epoll.poll, time.monotonic
         found = 0
         for _ in range(ROUNDS):
             ready = poll(0, MAX_EVENTS)
             found += len(ready)
             now = int(monotonic() * SAMPLE_RATE)
-            for fd, _ in ready:
-                try:
-                    handlers[fd](now)
-                except Exception:
-                    log.exception("handling a packet failed")
+            gathered = [member for fd, _ in ready if (member := members[fd]) is not None]
+            if len(gathered) < len(ready):
+                for fd in [fd for fd, _ in ready if members[fd] is None]:
+                    try:
+                        handlers[fd](now)
+                    except Exception:
+                        log.exception("handling a packet failed")
+            if gathered:
+                self._take(gathered, now)
             if len(ready) < AGAIN:
                 break
         if found >= BUSY:

@@ -1,38 +1,25 @@
 """One leg's UDP port: what comes in is checked, recorded, relayed and put by for mixing.
 
-`receive` is the hot path: 50 packets a second and leg pass through it. Once a port is locked to a source that is also
-its remote, its socket is connected to it: the kernel then keeps strangers out, and sending and receiving need no
-addresses. The next plain packet of the known stream, 20 ms long, is handled in `receive`, with the header rewritten in
-place in the buffer that it came in; all else goes to `_unusual`. Times are samples of the process's clock.
+Once a port is locked to a source that is also its remote, its socket is connected to it: the kernel then keeps
+strangers out, and sending and receiving need no addresses. From then on `plain.receive_each` takes its packets, handles
+the plain next one by itself and gives all else to `unusual`. Times are samples of the process's clock.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 from typing import Protocol
 
 from callcenter.telephony.media import dtmf, g711, rtp
 from callcenter.telephony.media.g711 import FRAME_SAMPLES, SAMPLE_RATE
 from callcenter.telephony.media.jitter import JitterBuffer
 from callcenter.telephony.media.outgoing import TRANSLATE, Feed, Outgoing, SendingOwner
-from callcenter.telephony.media.reception import EARLY_SAMPLES, NEXT, PUNCTUAL_SAMPLES, Order, Reception
-from callcenter.telephony.media.recording import CAPACITY_SAMPLES, Channel
+from callcenter.telephony.media.reception import Order, Reception
+from callcenter.telephony.media.recording import Channel
 from callcenter.telephony.media.sockets import disconnect
 from callcenter.telephony.media.source_lock import SILENCE_S, Address, SourceLock
 
 _BUFFER = bytearray(2048)
-_VIEW = memoryview(_BUFFER)
-_USUAL_BYTES = rtp.HEADER_BYTES + FRAME_SAMPLES
-_PACKET = _VIEW[:_USUAL_BYTES]
-_SOUND = slice(rtp.HEADER_BYTES, _USUAL_BYTES)
-# All of the header but the SSRC as one number: it grows by NEXT from packet to packet. Of what the kernel took for the
-# source's, with the very number and timestamp that were expected, the SSRC proves nothing more.
-_unpack = struct.Struct("!Q").unpack_from
-_pack = struct.Struct("!QI").pack_into
-_PCMU_BELOW = (rtp.VERSION_WORD + 1) << 48
-_EARLIEST = -EARLY_SAMPLES
-_ROOM = CAPACITY_SAMPLES - FRAME_SAMPLES + 1
 _LOCK_SAMPLES = int(SILENCE_S * SAMPLE_RATE)
 
 
@@ -49,7 +36,7 @@ class PortOwner(SendingOwner, Protocol):
         """An RTCP packet came from the remote's host."""
 
     def receive_by(self, port: MediaLeg, connected: bool) -> None:
-        """From now on call `receive` (connected) or `receive_from` when the RTP socket is readable."""
+        """From now on call `plain.receive_each` (connected) or `receive_from` when the RTP socket is readable."""
 
 
 class MediaLeg(Outgoing):
@@ -57,7 +44,7 @@ class MediaLeg(Outgoing):
     `mixin` by what rooms and recordings say."""
 
     __slots__ = (
-        "_recv_into", "connected", "feed", "heard_at", "keys", "local", "lock", "malformed", "mixin", "owner",
+        "connected", "feed", "heard_at", "keys", "local", "lock", "malformed", "mixin", "owner",
         "port_id", "quiet_since", "refused", "rx", "silence_after", "started", "tap",
     )  # fmt: skip
 
@@ -75,7 +62,6 @@ class MediaLeg(Outgoing):
         self.owner = owner
         self.port_id = port_id
         self.local: Address = self.rtp_socket.getsockname()
-        self._recv_into = self.rtp_socket.recv_into
         self.silence_after = int(silence_after_s * SAMPLE_RATE)
         self.lock = SourceLock()
         self.connected = False
@@ -99,67 +85,8 @@ class MediaLeg(Outgoing):
         self.remote = remote
         self.lock.set_remote(remote)
 
-    # -------------------------------------------------------------------------------------------- the hot path
-
-    def receive(self, now: int) -> None:
-        """Take one packet from the connected socket."""
-        receive = self._recv_into
-        try:
-            size = receive(_BUFFER)
-        except OSError:
-            return
-        (first,) = _unpack(_BUFFER)
-        rx = self.rx
-        if first != rx.expected or size != _USUAL_BYTES:
-            self._unusual(bytes(_VIEW[:size]), now)
-            return
-        rx.expected = first + NEXT
-        place = rx.anchor + (first & 0xFFFFFFFF)
-        late = now - place
-        change = late - rx.late
-        if change:
-            rx.late = late
-            rx.jitter += ((change if change > 0 else -change) - rx.jitter) * 0.0625
-        else:
-            rx.jitter *= 0.9375
-        if not _EARLIEST <= late <= PUNCTUAL_SAMPLES:
-            rx.settle()
-            place = rx.anchor + (first & 0xFFFFFFFF)
-        elif rx.behind:
-            rx.behind = 0
-        self.heard_at = now
-        tap = self.tap
-        if tap is not None:
-            at = place - tap.base
-            if 0 <= at < _ROOM and tap.next is None and first < _PCMU_BELOW:
-                tap.buffer[at : at + FRAME_SAMPLES] = _BUFFER[_SOUND]
-            else:
-                self._record(place, self._sound(first))
-        if self.mixin is not None:
-            self.mixin.put(first & 0xFFFFFFFF, self._sound(first))
-        feed = self.feed
-        while feed is not None:
-            if first < feed.limit:
-                _pack(_BUFFER, 0, first + feed.add, feed.ssrc)
-                send = feed.send
-                try:
-                    send(_PACKET)
-                except OSError:
-                    pass  # the far end's network; RTCP and silence tell the engine
-            else:
-                sequence, timestamp = (first >> 32) & 0xFFFF, first & 0xFFFFFFFF
-                pt = first >> 48 & 0x7F
-                feed.dest.disarm(ahead=1)
-                feed.dest.relay(feed, Order.NEXT, pt, False, sequence, timestamp, bytes(_BUFFER[_SOUND]), now)
-            feed = feed.next
-
-    @staticmethod
-    def _sound(first: int) -> bytearray:
-        """The usual packet's audio in µ-law."""
-        sound = _BUFFER[_SOUND]
-        return sound if first < _PCMU_BELOW else sound.translate(g711.ALAW_TO_ULAW)
-
-    def _record(self, place: int, sound: bytes | bytearray) -> None:
+    def record(self, place: int, sound: bytes | bytearray) -> None:
+        """Lay µ-law samples into all recordings of this port."""
         tap = self.tap
         while tap is not None:
             tap.put(place, sound)
@@ -175,7 +102,7 @@ class MediaLeg(Outgoing):
             return False
         except OSError:
             return True
-        self._take(address, bytes(_VIEW[:size]), now)
+        self._take(address, bytes(_BUFFER[:size]), now)
         return True
 
     def _take(self, address: Address, data: bytes, now: int) -> None:
@@ -194,7 +121,7 @@ class MediaLeg(Outgoing):
         if address == self.remote and not self.connected:
             self._connect(now)
 
-    def _unusual(self, data: bytes, now: int) -> None:
+    def unusual(self, data: bytes, now: int) -> None:
         """A packet from the connected source that is not the plain next one."""
         if rtp.looks_like_rtcp(data):
             self.owner.rtcp_received(self, data)
@@ -250,7 +177,7 @@ class MediaLeg(Outgoing):
         sound = packet.payload
         if packet.payload_type == rtp.PT_PCMA:
             sound = sound.translate(g711.ALAW_TO_ULAW)
-        self._record(self.rx.anchor + packet.timestamp, sound)
+        self.record(self.rx.anchor + packet.timestamp, sound)
         if self.mixin is not None:
             self.mixin.put(packet.timestamp, sound)
 

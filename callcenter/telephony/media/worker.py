@@ -1,6 +1,6 @@
 """A media worker: its ports, rooms, plays and recordings, and what each command does to them.
 
-The shell around the pure pieces: `port.py` holds the hot path, `clock.py` the 20 ms clock, `tape.py` the recordings,
+The shell around the pure pieces: `plain.py` holds the hot path, `clock.py` the 20 ms clock, `tape.py` the recordings,
 `control.py` the socket that commands come from. One instance a process, in one event loop.
 """
 
@@ -22,6 +22,7 @@ from callcenter.telephony.media.g711 import FRAME_SAMPLES, SAMPLE_RATE
 from callcenter.telephony.media.jitter import JitterBuffer
 from callcenter.telephony.media.library import Library
 from callcenter.telephony.media.outgoing import Feed, Outgoing
+from callcenter.telephony.media.plain import receive_each
 from callcenter.telephony.media.poller import Poller, now_samples
 from callcenter.telephony.media.port import MediaLeg, PortOwner
 from callcenter.telephony.media.reporting import REPORT_EVERY_S, Reporter
@@ -74,7 +75,7 @@ class MediaWorker:
         self._loop = asyncio.get_running_loop()
         self._range = port_range
         self._tell = tell
-        self._poller = Poller(self._loop)
+        self._poller: Poller[MediaLeg] = Poller(self._loop, receive_each)
         self._clock = Clock(self._play_over, self._keys_sent)
         self._disk = DiskThread()
         self._tapes = Tapes(self._disk, self._recording_closed)
@@ -246,7 +247,11 @@ class MediaWorker:
 
     def receive_by(self, port: MediaLeg, connected: bool) -> None:
         """The port's socket was connected to its source, or is not any more."""
-        self._poller.change(port.rtp_socket.fileno(), port.receive if connected else port.receive_from)
+        fd = port.rtp_socket.fileno()
+        if connected:
+            self._poller.gather(fd, port)
+        else:
+            self._poller.change(fd, port.receive_from)
 
     def relay_took_over(self, port: Outgoing) -> None:
         """Relayed packets came back: no filling with silence any more."""

@@ -11,6 +11,7 @@ import pytest
 
 from callcenter.telephony.media import g711, rtp
 from callcenter.telephony.media.outgoing import Feed, Outgoing
+from callcenter.telephony.media.plain import receive_each
 from callcenter.telephony.media.port import MediaLeg
 from callcenter.telephony.media.recording import Recording
 
@@ -70,7 +71,7 @@ class Pair:
 
     def take(self) -> None:
         if self.a.connected:
-            self.a.receive(self.now)
+            receive_each([self.a], self.now)
         else:
             self.a.receive_from(self.now)
 
