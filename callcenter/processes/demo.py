@@ -7,6 +7,7 @@ import importlib
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from callcenter.acd.models import Queue, QueueMember
 from callcenter.auth import passwords
 from callcenter.auth.models import Role, User, UserRole
 from callcenter.compliance.models import RuleSet
@@ -141,6 +142,7 @@ def _fill(session: Session, carrier_port: int) -> None:
     for user in users:
         session.add(CampaignAgent(campaign_id=campaign.id, user_id=user.id))
     _leads(session, campaign)
+    _queues(session, users, script)
     for entity, id_ in [
         ("rule_set", hours.id),
         ("campaign", campaign.id),
@@ -167,6 +169,18 @@ def _users(session: Session, department: Department) -> list[User]:
         else:
             department.manager_id = user.id
     return agents
+
+
+def _queues(session: Session, agents: list[User], script: Script) -> dict[str, int]:
+    """Two queues that both agents answer, sales calls first; returns their ids."""
+    service = Queue(name="客户服务 Service", language="zh", overflow={"no_agents": {"kind": "voicemail"}})
+    sales = Queue(name="销售咨询 Sales", language="zh", priority=1, script_id=script.id)
+    session.add_all([service, sales])
+    session.flush()
+    for queue in (service, sales):
+        session.add_all(QueueMember(queue_id=queue.id, user_id=user.id) for user in agents)
+        settings_changed(session, "queue", queue.id)
+    return {"service": service.id, "sales": sales.id}
 
 
 def _leads(session: Session, campaign: Campaign) -> None:
