@@ -1,4 +1,4 @@
-"""`python -m callcenter.processes.backoffice [recorder relay feeder scheduler lookups]`: the loops behind the scenes.
+"""`python -m callcenter.processes.backoffice [LOOP ...]`: the loops behind the scenes.
 
 Each is a thread; without names all run. A loop that fails (Redis or PostgreSQL away) is begun again after a second:
 nothing it does is lost by that.
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from callcenter import config, log
 from callcenter.db.models import load_all
 from callcenter.events import streams
-from callcenter.processes import lookups, recorder, relay
+from callcenter.processes import alerting, lookups, recorder, relay
 from callcenter.processes.scheduler import Scheduler
 from dialer.feeder import Feeder
 
@@ -28,6 +28,7 @@ LOOPS: dict[str, Callable[[threading.Event], None]] = {
     "feeder": lambda stop: Feeder(streams.client()).run(stop),
     "scheduler": lambda stop: Scheduler().run(stop),
     "lookups": lookups.run,
+    "alerts": alerting.run,
 }
 
 
