@@ -14,8 +14,9 @@ from callcenter import wire
 from callcenter.acd.team import WorkRules
 from callcenter.calls import commands as c
 from callcenter.calls import effects as fx
+from callcenter.calls.destination import Destination, DestinationKind
 from callcenter.clock import wall_s
-from callcenter.errors import AppError, NotFound
+from callcenter.errors import AppError, Conflict, NotFound
 from callcenter.events import streams
 from callcenter.events.envelope import COMMANDS, Envelope, UnknownMessage
 from callcenter.processes.engine.dialing import Dialing
@@ -108,7 +109,8 @@ class Inbox:
             case c.PhoneOffer(user_id=user, sdp=sdp):
                 return await self._phone(tenant, user, sdp)
             case c.PhoneClose(user_id=user):
-                floor.team.agent(user)
+                if floor.team.agent(user).device != "browser":
+                    return None  # the page goes, the telephone stays
                 self.engine.edge.close(f"{tenant.id}-{user}")
                 floor.team.phone(user, "off", now)
             case c.SetState(user_id=user, state=state, reason=reason):
@@ -132,6 +134,29 @@ class Inbox:
                 floor.identify_caller(user, customer, card)
             case c.PreviewAnswer(user_id=user, dial=dial):
                 await self.dialing.answer_preview(tenant, user, dial)
+            case c.Transfer():
+                to = Destination(_kind(command.kind), command.id, command.number)
+                floor.transfer(command.user_id, to, command.attended, now)
+            case c.CompleteTransfer(user_id=user):
+                floor.complete_transfer(user, now)
+            case c.MakeConference(user_id=user):
+                floor.conference(user, now)
+            case c.LeaveCall(user_id=user):
+                floor.leave(user, now)
+            case c.DropParty(user_id=user, party_key=key):
+                floor.drop_party(user, key, now)
+            case c.Park(user_id=user):
+                return floor.park(user, now)
+            case c.PickUp(user_id=user, slot=slot):
+                floor.pick_up(user, slot, now)
+            case c.VoicemailDrop(user_id=user, prompt_id=prompt):
+                floor.voicemail_drop(user, prompt, now)
+            case c.RecordCall(user_id=user, action=action):
+                floor.record(user, action, now)
+            case c.Supervise():
+                floor.supervise(command.user_id, command.agent_id, command.how, command.tell_agent, now)
+            case c.PhoneDevice(user_id=user, kind=kind, number=number):
+                await self.engine.desk_phones.choose(tenant, user, kind, number)
             case c.SettingsChanged(entity=entity, id=id_, doc=doc):
                 self.settle(tenant, entity, id_, doc)
             case _:
@@ -148,6 +173,8 @@ class Inbox:
     async def _open_phone(self, tenant: Tenant, user_id: int, sdp: str) -> dict[str, str]:
         engine, team = self.engine, tenant.floor.team
         agent = team.agent(user_id)
+        if agent.device != "browser":
+            raise Conflict("Your phone is a telephone now. Choose the browser first.", code="phone_elsewhere")
         if agent.phone.state in ("off", "interrupted"):
             team.phone(user_id, "connecting", wall_s())
         port = fx.agent_port(tenant.id, user_id)
@@ -162,7 +189,7 @@ class Inbox:
             engine.edge.close(f"{tenant.id}-{user_id}")
             engine.media.delete_port(port)
             raise NotFound("You are no longer set up as an agent.", code="not_an_agent")
-        engine.media.update_port(port, remote=remote, sending=True)
+        engine.media.update_port(port, remote=remote, codec="pcmu", sending=True)
         call = tenant.floor.call_of(user_id)
         if call is not None:
             tenant.floor.reattach(call)
@@ -220,6 +247,13 @@ class Inbox:
                 if e == "trunk" and d["enabled"]
             }
         )
+
+
+def _kind(name: str) -> DestinationKind:
+    try:
+        return DestinationKind(name)
+    except ValueError:
+        raise Conflict(f"{name!r} is nothing to transfer to.", code="bad_target") from None
 
 
 def _place(entry_id: str) -> tuple[int, int]:

@@ -81,7 +81,7 @@ async def _agents(engine: Engine, tenant: Tenant) -> None:
         if saved.phone.state != "off":
             try:
                 await engine.media.take_up(fx.agent_port(tenant.id, saved.user_id))
-                await _take_up_browser(engine, tenant, saved.user_id)
+                await _take_up_phone(engine, tenant, saved)
             except (KeyError, Unavailable):
                 saved.phone = PhoneView(state="interrupted", since=now)
                 tenant.floor.timers.set(("phone", str(saved.user_id)), now + 20)
@@ -96,9 +96,12 @@ async def _agents(engine: Engine, tenant: Tenant) -> None:
         tenant.floor.team.restored(saved.user_id)
 
 
-async def _take_up_browser(engine: Engine, tenant: Tenant, user_id: int) -> None:
-    port = fx.agent_port(tenant.id, user_id)
-    engine.media.update_port(port, remote=await engine.edge.take_up(f"{tenant.id}-{user_id}"), sending=True)
+async def _take_up_phone(engine: Engine, tenant: Tenant, agent: Agent) -> None:
+    if agent.device != "browser":
+        engine.desk_phones.take_up(tenant, agent)
+        return
+    port = fx.agent_port(tenant.id, agent.user_id)
+    engine.media.update_port(port, remote=await engine.edge.take_up(f"{tenant.id}-{agent.user_id}"), sending=True)
 
 
 async def _calls(engine: Engine, tenant: Tenant) -> None:
@@ -121,6 +124,7 @@ async def _calls(engine: Engine, tenant: Tenant) -> None:
                 await engine.media.take_up(fx.call_port(call.call_id))
             except KeyError:
                 log.warning("call %s has lost its audio", call.call_id)
+        await engine.third_legs.take_up(tenant, call)
         tenant.floor.restore(call, now)
     log.info("tenant %d: %d calls go on", tenant.id, len(tenant.floor.calls))
 

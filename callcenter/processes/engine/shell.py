@@ -24,7 +24,9 @@ from callcenter.calls.floor import Floor
 from callcenter.clock import monotonic_s, wall_s
 from callcenter.config import Config
 from callcenter.events.envelope import FACTS
+from callcenter.processes.engine.desk_phones import PREFIX, DeskPhones
 from callcenter.processes.engine.journal import Journal
+from callcenter.processes.engine.third_legs import ThirdLegs
 from callcenter.telephony import ports as p
 from callcenter.telephony.trunks import TrunkPool
 from dialer.campaign import CampaignRun
@@ -75,6 +77,8 @@ class Engine:
         self.journal = Journal(connection)
         self.tenants: dict[int, Tenant] = {}
         self.media_up = True
+        self.third_legs = ThirdLegs(self)
+        self.desk_phones = DeskPhones(self)
         self.dial_preview: Callable[[Tenant, int], None] = lambda tenant, user_id: None
         self.trunk_health: dict[int, p.TrunkHealth] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -109,6 +113,12 @@ class Engine:
             return
         if isinstance(event, p.InboundCall):
             self.sip.reject(event.leg_id, 404, "Not Found")
+            return
+        if event.leg_id.startswith(PREFIX):
+            self.desk_phones.on_sip(event)
+            return
+        if "." in event.leg_id:
+            self.third_legs.on_sip(event)
             return
         call_id = event.leg_id.split("~")[0]
         owner = self.find(call_id)
@@ -179,6 +189,9 @@ class Engine:
         tenant = self.tenants.get(int(tenant_id))
         if tenant is None:
             return
+        agent = tenant.floor.team.agents.get(int(user_id))
+        if agent is not None and agent.device != "browser":
+            return  # the session that his telephone has taken the place of
         state = {p.EdgeState.CLOSED: "off"}.get(event.state, event.state.value)
         stats = {k: v for k, v in event.stats.items() if k in ("loss", "jitter_ms", "round_trip_ms", "mos")}
         tenant.floor.team.phone(int(user_id), state, wall_s(), **stats)
@@ -214,6 +227,16 @@ class Engine:
                 path = self.config.recordings_dir / "live" / str(tenant.id) / f"{rid}.wav"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._media(lambda: self.media.start_recording(rid, str(path), left, right))
+            case fx.RetargetRecord(recording_id=rid, left_port=left, right_port=right):
+                self._media(lambda: self.media.retarget_recording(rid, left, right))
+            case fx.PauseRecord(recording_id=rid, paused=paused):
+                self._media(lambda: self.media.pause_recording(rid, paused))
+            case fx.OriginateParty():
+                self.third_legs.originate(tenant, effect)
+            case fx.HangUpParty(party_key=key):
+                self.third_legs.hang_up(key)
+            case fx.ParkedChanged():
+                self.journal.live(tenant.id, "parked", {"calls": tenant.floor.parked()})
             case fx.StopRecord(recording_id=rid):
                 self._media(lambda: self.media.stop_recording(rid))
             case fx.HangUpLeg(call_id=call_id):
@@ -237,6 +260,7 @@ class Engine:
             case fx.CallGone():
                 self._call_gone(tenant, effect)
             case fx.ClosePhone(user_id=user_id):
+                self.desk_phones.close(tenant, user_id)
                 self.edge.close(f"{tenant.id}-{user_id}")
                 self.media.delete_port(fx.agent_port(tenant.id, user_id))
             case fx.Observed(campaign_id=campaign, kind=kind, at=at, value=value):
