@@ -7,6 +7,7 @@ the plain next one by itself and gives all else to `unusual`. Times are samples 
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from callcenter.telephony.media.recording import Channel
 from callcenter.telephony.media.sockets import disconnect
 from callcenter.telephony.media.source_lock import SILENCE_S, Address, SourceLock
 
+log = logging.getLogger(__name__)
 _BUFFER = bytearray(2048)
 _LOCK_SAMPLES = int(SILENCE_S * SAMPLE_RATE)
 
@@ -77,13 +79,13 @@ class MediaLeg(Outgoing):
         self.mixin: JitterBuffer | None = None
 
     def set_remote(self, remote: Address, now: int) -> None:
-        """Where to send, and whose host may send to us."""
-        if remote == self.remote:
+        """Where to send, and whose host may send to us: what the far end's SDP says. See `source_lock` for NAT."""
+        if remote == self.lock.remote:
             return
         self.unlock_source()
         self.quiet_since = now
         self.remote = remote
-        self.lock.set_remote(remote)
+        self.lock.set_remote(remote, now / SAMPLE_RATE)
 
     def record(self, place: int, sound: bytes | bytearray) -> None:
         """Lay µ-law samples into all recordings of this port."""
@@ -117,8 +119,11 @@ class MediaLeg(Outgoing):
         if not self.lock.accepts(address, now / SAMPLE_RATE):
             self.refused += 1
             return
+        if self.lock.destination != self.remote:
+            log.info("port %s: sends to %s now, where its far end sends from", self.port_id, self.lock.destination)
+            self.remote = self.lock.destination
         self._take_packet(packet, now)
-        if address == self.remote and not self.connected:
+        if address == self.remote and not self.connected and self.lock.sure(now / SAMPLE_RATE):
             self._connect(now)
 
     def unusual(self, data: bytes, now: int) -> None:

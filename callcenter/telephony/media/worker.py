@@ -144,8 +144,8 @@ class MediaWorker:
             for r in self._tapes.fed_by(c.port_id)
         ]  # fmt: skip
         return p.PortState(
-            c.port_id, *leg.local, leg.codec, leg.dtmf_pt, leg.silence_after / SAMPLE_RATE, leg.remote, leg.sending,
-            room_id, self._rooms.matrix(room_id), leg.looping, recordings,
+            c.port_id, *leg.local, leg.codec, leg.dtmf_pt, leg.silence_after / SAMPLE_RATE, leg.lock.remote,
+            leg.sending, room_id, self._rooms.matrix(room_id), leg.looping, recordings,
         )  # fmt: skip
 
     def _update_port(self, c: p.UpdatePort) -> None:

@@ -16,17 +16,25 @@ from callcenter.telephony.media.port import MediaLeg
 from callcenter.telephony.media.recording import Recording
 
 
-def udp() -> socket.socket:
+def udp(host: str = "127.0.0.1") -> socket.socket:
     """Bound to a port by its number, as a worker's are: only such a port survives a disconnect."""
     one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     while True:
         try:
-            one.bind(("127.0.0.1", random.randrange(10000, 32000)))
+            one.bind((host, random.randrange(10000, 32000)))
             break
         except OSError:
             continue
     one.setblocking(False)
     return one
+
+
+def heard(far: socket.socket) -> bool:
+    """Whether an RTP packet waits at `far`; it is taken."""
+    try:
+        return rtp.parse(far.recv(2048)) is not None
+    except BlockingIOError:
+        return False
 
 
 class Pair:
@@ -76,7 +84,7 @@ class Pair:
             self.a.receive_from(self.now)
 
     def got(self) -> list[rtp.RtpPacket]:
-        packets = []
+        packets: list[rtp.RtpPacket] = []
         while True:
             try:
                 packet = rtp.parse(self.far_b.recv(2000))
@@ -211,6 +219,40 @@ def test_a_stranger_is_kept_out_before_and_after_the_socket_is_connected(pair: P
     assert [p.payload[0] for p in pair.send(3, 480)] == [3]
     assert pair.a.connected
     stranger.close()
+
+
+def test_a_far_end_behind_nat_is_heard_and_answered_where_it_sends_from(pair: Pair) -> None:
+    nat, intruder = udp("127.0.0.2"), udp("127.0.0.3")
+
+    def say(who: socket.socket, sequence: int, byte: int, after: int = 160) -> list[int]:
+        pair.now += after
+        who.sendto(rtp.build(rtp.RtpPacket(0, False, sequence, sequence * 160, 77, bytes([byte]) * 160)), pair.a.local)
+        pair.take()
+        return [p.payload[0] for p in pair.got()]
+
+    def answered(who: socket.socket) -> bool:
+        pair.a.send_frame(g711.SILENT_FRAME, "clock", pair.now)
+        got = [one for one in (pair.far_a, nat, intruder) if heard(one)]
+        return got == [who]
+
+    told = pair.far_a.getsockname()
+    assert say(nat, 1, 1) == [] and answered(pair.far_a)
+    assert say(nat, 2, 2, 4000) == [2] and answered(nat)
+    pair.a.set_remote(told, pair.now)  # an update with what was told before
+    assert say(intruder, 3, 99) == [] and say(intruder, 4, 99, 20000) == []
+    assert say(nat, 5, 5) == [5] and not pair.a.connected, "the told host is still listened for"
+    assert say(nat, 6, 6, 40000) == [6] and pair.a.connected
+    assert say(nat, 7, 7) == [7] and answered(nat)
+    intruder.sendto(rtp.build(rtp.RtpPacket(0, False, 8, 8 * 160, 77, b"\x63" * 160)), pair.a.local)
+    pair.take()
+    assert pair.got() == []
+    pair.a.look_for_source(pair.now + 4000)
+    assert not pair.a.connected
+    assert say(intruder, 8, 99, 5000) == [] and say(pair.far_a, 9, 9) == [9]
+    assert answered(pair.far_a)
+    assert say(intruder, 10, 99, 50000) == [] and say(nat, 11, 11, 50000) == []
+    nat.close()
+    intruder.close()
 
 
 def test_malformed_packets_and_other_payload_types_are_counted_and_dropped(pair: Pair) -> None:

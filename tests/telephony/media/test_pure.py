@@ -350,12 +350,35 @@ def test_the_lock_follows_only_after_silence_or_a_new_remote() -> None:
     lock = SourceLock()
     a, b, stranger = ("10.0.0.1", 4000), ("10.0.0.1", 4002), ("10.9.9.9", 4000)
     assert lock.accepts(a, 0.0), "any host before a remote is known"
-    lock.set_remote(a)
+    lock.set_remote(a, 0.0)
     assert lock.accepts(b, 0.1) and not lock.accepts(a, 0.2), "the first from the remote's host"
     assert lock.accepts(b, 0.6) and not lock.accepts(a, 1.05) and lock.accepts(a, 1.1)
     assert not lock.accepts(stranger, 100.0)
-    lock.set_remote(stranger)
+    lock.set_remote(stranger, 1.1)
     assert lock.accepts(stranger, 1.2) and not lock.accepts(a, 1.3)
+
+
+def test_a_far_end_behind_nat_is_latched_to_and_keeps_its_place_against_an_intruder() -> None:
+    lock = SourceLock()
+    told, nat, rebound, intruder = ("10.0.0.1", 4000), ("198.51.100.7", 9000), ("198.51.100.7", 9500), ("10.9.9.9", 4)
+    lock.set_remote(told, 10.0)
+    assert not lock.accepts(nat, 10.1), "the told host gets half a second"
+    assert lock.destination == told
+    assert lock.accepts(nat, 10.5) and lock.destination == nat
+    assert not lock.accepts(intruder, 10.6) and not lock.accepts(intruder, 99.0), "not after any silence"
+    assert not lock.accepts(rebound, 10.7) and lock.accepts(rebound, 11.5) and lock.destination == rebound
+    lock.set_remote(told, 12.0)
+    assert lock.destination == rebound, "the same remote told again changes nothing"
+    assert not lock.sure(15.4) and lock.sure(15.5)
+
+
+def test_the_told_host_takes_its_place_back_from_a_faster_intruder_for_good() -> None:
+    lock = SourceLock()
+    told, intruder = ("10.0.0.1", 4000), ("10.9.9.9", 4)
+    lock.set_remote(told, 0.0)
+    assert lock.accepts(intruder, 0.6) and lock.accepts(intruder, 0.7)
+    assert lock.accepts(told, 0.71) and lock.destination == told
+    assert not lock.accepts(intruder, 0.72) and not lock.accepts(intruder, 100.0)
 
 
 # ------------------------------------------------------------------------------------------------------- prompts
