@@ -13,8 +13,8 @@ class TrunkRow(Base, Numbered, TenantOwned, Stamped):
     """A SIP trunk of an enterprise. `prefixes` E.164 prefixes it takes, empty: any. `strip_plus`: dial without the +;
     `prepend` is put before the number. Lower `priority` first, then lower `cost`.
 
-    `inbound`: calls are taken from it. `inbound_auth` ip: from its host's addresses and `inbound_sources` (addresses and
-    networks); digest: from whoever knows `inbound_username` and `inbound_password` (from `inbound_sources` only, if
+    `inbound`: calls are taken from it. `inbound_auth` ip: from its host's addresses and `inbound_sources` (addresses
+    and networks); digest: from whoever knows `inbound_username` and `inbound_password` (from `inbound_sources` only, if
     there are any)."""
 
     __tablename__ = "trunk"

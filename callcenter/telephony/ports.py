@@ -37,10 +37,19 @@ class Transport(StrEnum):
     TLS = "tls"
 
 
+class InboundAuth(StrEnum):
+    """How a trunk's calls are known to be its own."""
+
+    IP = "ip"  # by the addresses of its host, and by `inbound_sources`
+    DIGEST = "digest"  # by user name and password, from anywhere or from `inbound_sources`
+
+
 @dataclass(frozen=True)
 class TrunkSpec:
     """A SIP trunk as the adapter needs it. `register` sends REGISTER and keeps it alive; without user name the trunk
-    is IP-authenticated. `expires_s` is the registration's wish. `outbound_proxy` is (host, port) or None."""
+    is IP-authenticated. `expires_s` is the registration's wish. `outbound_proxy` is (host, port) or None. `inbound…`:
+    whether and how calls are let in; `inbound_channels` and `inbound_cps` 0: no limit. `numbers`: its enterprise's own
+    (E.164), by which trunks at one address are told apart."""
 
     trunk_id: int
     host: str
@@ -53,6 +62,14 @@ class TrunkSpec:
     expires_s: int = 300
     options_every_s: float = 30.0
     outbound_proxy: tuple[str, int] | None = None
+    inbound: bool = True
+    inbound_auth: InboundAuth = InboundAuth.IP
+    inbound_username: str = ""
+    inbound_password: str = field(default="", repr=False)
+    inbound_sources: tuple[str, ...] = ()  # addresses and networks
+    inbound_channels: int = 0
+    inbound_cps: float = 0.0
+    numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from typing import Any
 
 from callcenter.clock import monotonic_s
 from callcenter.ids import new_id
-from callcenter.log import mask_numbers
 from callcenter.telephony.ports import Cause, Dialog, Sdp, SipEvent, TrunkSpec
 from callcenter.telephony.sip import sdp as sdps
+from callcenter.telephony.sip.admission import Admission, Refusal
 from callcenter.telephony.sip.calls import Call
 from callcenter.telephony.sip.dialog import ALLOW, DialogData, display_name, user_part
+from callcenter.telephony.sip.gate import Gate
 from callcenter.telephony.sip.inbound import InboundLeg
 from callcenter.telephony.sip.line import Line, new_branch
 from callcenter.telephony.sip.messages import body_of, response
@@ -68,6 +69,8 @@ class SippyPort:
         self._sparing = Sparing(LOG_EVERY_S)
         self._line: Line
         self._trunks: TrunkBook
+        self._gate: Gate | None = None
+        self._admission: Admission
         self._strays: Strays
 
     # ------------------------------------------------------------------------------------------------------ SipPort
@@ -88,6 +91,8 @@ class SippyPort:
         self.port = self._line.address[1]
         self._strays = Strays(self._line, AFTERLIFE_S)
         self._trunks = TrunkBook(self._line, self._options_timeout_s)
+        self._gate = Gate(self._trunks.is_known)
+        self._admission = Admission(self._trunks, self._gate)
 
     async def stop(self) -> None:
         for call in list(self._legs.values()):
@@ -201,6 +206,7 @@ class SippyPort:
     def _leg_ended(self, call: Call) -> None:
         if self._legs.pop(call.leg_id, None) is None:
             return
+        self._admission.left(call.leg_id)
         if not self._legs and self._all_ended is not None:
             self._all_ended.set()
         now = monotonic_s()
@@ -251,6 +257,7 @@ class SippyPort:
         if to_tag is not None:
             # Without a tag of theirs the 200 was lost and its BYE came first.
             if call is not None and call.data.local_tag == to_tag and call.data.remote_tag in ("", from_tag):
+                self.proved(req.getSource()[0])
                 return call.on_request(req, transaction)
             return response(req, 481, "Call does not exist"), None, None
         method = req.getMethod()
@@ -266,12 +273,9 @@ class SippyPort:
         return response(req, status, words, allow=ALLOW), None, None
 
     def _invited(self, req: Any, transaction: Any) -> Any:
-        found = self._trunks.trunk_of(req)
-        if found is None:
-            host, port = req.getSource()
-            if self._sparing.allows(host, monotonic_s()):  # scanners try thousands of numbers
-                log.warning("call from no trunk refused: %s:%s to %s", host, port, mask_numbers(str(req.getRURI())))
-            return response(req, 403, "Forbidden"), None, None
+        spec = self._admission.judge(req, monotonic_s())
+        if isinstance(spec, Refusal):
+            return spec.response(req), None, None
         for body in req.getHFBodys("require"):
             refusal = response(req, 420, "Bad extension")
             refusal.appendHeader(_unsupported(str(body)))
@@ -282,12 +286,27 @@ class SippyPort:
         except sdps.UnusableSdp as error:
             return response(req, 488, str(error)), None, None
         try:
-            leg = InboundLeg(self._line, new_id(), found[0], found[1], req, transaction, offer)
+            leg = InboundLeg(self._line, new_id(), spec.trunk_id, spec, req, transaction, offer)
         except ValueError:
             return response(req, 400, "Contact is missing or unreadable"), None, None
         self._add(leg)
+        self._admission.entered(leg.leg_id, spec.trunk_id)
         self._tell(leg.announce())
         return leg.trying(req), leg.caller_cancelled, leg.never_acknowledged
+
+    def admits(self, packet: bytes, host: str) -> bool:
+        """Called by `Transactions` for each packet before it is parsed."""
+        now = monotonic_s()
+        if self._gate is None or self._gate.admits(packet, host, now):
+            return True
+        if self._sparing.allows(host, now):
+            log.warning("too many packets from %s: dropped (%d of all since the start)", host, self._gate.dropped)
+        return False
+
+    def proved(self, host: str) -> None:
+        """Called by `Transactions` for a response to a request of ours: its branch is known to our peer only."""
+        if self._gate is not None:
+            self._gate.learn(host, monotonic_s())
 
     def on_stray(self, resp: Any, source: Address) -> None:
         """Called by `Transactions` for a final response to an INVITE that no transaction waits for. From a stranger it

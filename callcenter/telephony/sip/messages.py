@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sippy.MsgBody import MsgBody
@@ -44,10 +45,18 @@ def routes_of(message: Any) -> tuple[str, ...]:
 
 
 def response(
-    req: Any, status: int, reason: str, *, contact: str = "", allow: str = "", body: str = "", to_tag: str = ""
+    req: Any,
+    status: int,
+    reason: str,
+    *,
+    contact: str = "",
+    allow: str = "",
+    body: str = "",
+    to_tag: str = "",
+    headers: Iterable[tuple[str, str]] = (),
 ) -> Any:
-    """A response to `req`. `contact` is a whole Contact body, `body` a session description; `to_tag` is set if the
-    request has none."""
+    """A response to `req`. `contact` is a whole Contact body, `body` a session description, `headers` are further names
+    and bodies; `to_tag` is set if the request has none."""
     resp = req.genResponse(status, reason, server=PRODUCT)
     if to_tag and resp.getHFBody("to").getTag() is None:
         resp.getHFBody("to").setTag(to_tag)
@@ -55,6 +64,8 @@ def response(
         resp.appendHeader(SipHeader(name="contact", bodys=contact))
     if allow:
         resp.appendHeader(SipHeader(name="allow", bodys=allow))
+    for name, text in headers:
+        resp.appendHeader(SipHeader(s=f"{name}: {text}"))
     if body:
         resp.setBody(MsgBody(body))
     return resp

@@ -56,6 +56,12 @@ class Handler(Protocol):
     def on_stray(self, response: Any, source: Address) -> None:
         """A final response to an INVITE that no transaction waits for."""
 
+    def admits(self, packet: bytes, host: str) -> bool:
+        """Whether a packet from IP address `host` is looked at, asked of each before it is parsed."""
+
+    def proved(self, host: str) -> None:
+        """`host` has answered a request of ours."""
+
 
 _repaired = False
 
@@ -164,6 +170,8 @@ class Transactions(SipTransactionManager):
 
     def on_datagram(self, data: bytes, source: Address) -> None:
         """One packet of the wire. Whatever it holds, nothing is raised."""
+        if not self.handler.admits(data, source[0]):
+            return
         try:
             self._receive(data, source)
         except Exception as error:
@@ -206,6 +214,7 @@ class Transactions(SipTransactionManager):
                 self.handler.on_stray(response, remote.address)
             return
         try:
+            self.handler.proved(remote.address[0])
             self.incomingResponse(response, transaction, checksum)
         except Exception:
             if code >= 200:
