@@ -92,6 +92,11 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class Gone:
+    """The call ends while it is this controller's, whoever hung up. Of the answers only `Tell` counts."""
+
+
+@dataclass(frozen=True)
 class QueueDue:
     """Something is due for a waiting caller: `kind` as `acd.waiting.DueKind`, `prompt` a message of comfort; place (1
     is next) and expected wait are None where the queue does not tell them."""
@@ -104,7 +109,7 @@ class QueueDue:
 
 Turn = (
     Placed | Ringing | Answered | NobodyFree | TimerFired | HandedOver | Played | Key | HttpDone | VoiceRecorded
-    | Resumed | QueueDue
+    | Resumed | Gone | QueueDue
 )  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------- answers

@@ -252,6 +252,11 @@ class Turns(Kept):
             if isinstance(answer, ctl.Tell):
                 self._note(call, answer)
 
+    def _end(self, call: Call, cause: p.Cause, status: int, now: float, *, by_us: bool = False) -> None:
+        if call.state is not CallState.ENDED:
+            self._late(call, ctl.Gone(), now)
+        super()._end(call, cause, status, now, by_us=by_us)
+
     def _withdraw(self, call: Call, how: str, now: float) -> None:
         super()._withdraw(call, how, now)
         if how in ("ended", "abandoned"):
