@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -209,7 +210,7 @@ class Inbox:
             tenant.documents[key] = doc
         if entity == "campaign":
             self._settle_campaign(tenant, id_, doc, now)
-        elif entity == "trunk":
+        elif entity in ("trunk", "number"):  # by the dialed number, trunks at one address are told apart
             self._settle_trunks(tenant)
         elif entity == "user":
             if doc is None or not doc.get("enabled") or not doc.get("agent"):
@@ -241,7 +242,7 @@ class Inbox:
         tenant.trunks.set_trunks(_trunk(i, d) for (e, i), d in tenant.documents.items() if e == "trunk")
         self.engine.sip.set_trunks(
             {
-                i: _spec(i, d)
+                i: replace(_spec(i, d), numbers=_numbers(t))
                 for t in self.engine.tenants.values()
                 for (e, i), d in t.documents.items()
                 if e == "trunk" and d["enabled"]
@@ -254,6 +255,11 @@ def _kind(name: str) -> DestinationKind:
         return DestinationKind(name)
     except ValueError:
         raise Conflict(f"{name!r} is nothing to transfer to.", code="bad_target") from None
+
+
+def _numbers(tenant: Tenant) -> tuple[str, ...]:
+    """The enterprise's own numbers, E.164."""
+    return tuple(str(d["e164"]) for (entity, _), d in tenant.documents.items() if entity == "number")
 
 
 def _place(entry_id: str) -> tuple[int, int]:
@@ -292,6 +298,18 @@ def _spec(id_: int, d: dict[str, Any]) -> TrunkSpec:
             "register": d["register"],
             "options_every_s": d["options_every_s"],
             "outbound_proxy": (host, int(port or 5060)) if host else None,
+            **{ours: d[theirs] for ours, theirs in _INBOUND.items() if theirs in d},
         },
         TrunkSpec,
     )
+
+
+_INBOUND = {
+    "inbound": "inbound",
+    "inbound_auth": "inbound_auth",
+    "inbound_username": "inbound_username",
+    "inbound_password": "inbound_password",
+    "inbound_sources": "inbound_sources",
+    "inbound_channels": "inbound_channels",
+    "inbound_cps": "inbound_calls_per_second",
+}
