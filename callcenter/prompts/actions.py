@@ -80,6 +80,7 @@ def add(session: Session, actor: Actor, name: str, language: str, sound: Sound, 
     _settle(actor.tenant_id, prompt, sound)
     session.add(prompt)
     session.flush()
+    session.refresh(prompt)
     record(session, actor, "create", "prompt", prompt.id, name=prompt.name, after=_values(prompt))
     settings_changed(session, "prompt", prompt.id)
     return prompt
@@ -93,6 +94,7 @@ def replace(session: Session, actor: Actor, prompt_id: int, sound: Sound) -> Pro
     prompt.text = sound.text
     _settle(actor.tenant_id, prompt, sound)
     session.flush()
+    session.refresh(prompt)
     record(session, actor, "update", "prompt", prompt.id, name=prompt.name, before=before, after=_values(prompt))
     settings_changed(session, "prompt", prompt.id)
     return prompt
@@ -105,6 +107,7 @@ def change(session: Session, actor: Actor, prompt_id: int, name: str, language: 
     _check(session, name, language, prompt_id)
     prompt.name, prompt.language = name.strip(), language_of(language)
     session.flush()
+    session.refresh(prompt)
     record(session, actor, "update", "prompt", prompt.id, name=prompt.name, before=before, after=_values(prompt))
     settings_changed(session, "prompt", prompt.id)
     return prompt
