@@ -74,13 +74,12 @@ def _longest(state: str) -> Pick:
 
 
 def _trunks_down(doc: Document, now: float) -> float:
-    rows = doc.get("trunks") or ()
-    return float(sum(1 for t in rows if t.get("enabled", True) and t.get("up") is False))
+    return float(sum(1 for t in doc.values() if t.get("enabled", True) and t.get("up") is False))
 
 
 def _trunks(name: str) -> Pick:
     def pick(doc: Document, now: float) -> float | None:
-        return float(sum(float(t.get(name) or 0) for t in doc.get("trunks") or ()))
+        return float(sum(float(t.get(name) or 0) for t in doc.values()))
 
     return pick
 
@@ -126,7 +125,7 @@ FIGURES: Final[dict[str, dict[str, Pick]]] = {
         "longest_pause": _longest("paused"),
     },
     "trunks": {"down": _trunks_down, "in_use": _trunks("in_use")},
-    "menus": {"callers": _field("callers"), "entered": _field("entered")},
+    "menus": {"callers": _field("callers")},
 }
 
 

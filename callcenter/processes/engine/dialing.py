@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from callcenter import wire
+from callcenter.calls.call import CallState
 from callcenter.clock import wall_s
 from callcenter.compliance.judge import Callee, judge
 from callcenter.processes.engine.by_hand import ByHand
@@ -41,6 +43,7 @@ class Dialing(ByHand):
         super().__init__(engine)
         self._pop = engine.redis.register_script(hopper.POP)
         self._outside: dict[tuple[int, int], Outside] = {}
+        self._menus: dict[int, dict[str, Any]] = {}
         self._busy: set[tuple[int, int]] = set()  # campaigns whose leads are being taken just now
 
     # ------------------------------------------------------------------------------------------------------- ticking
@@ -91,13 +94,27 @@ class Dialing(ByHand):
                 )
             self._outside[tenant.id, campaign] = outside
         self._publish_trunks(tenant, now)
+        self._publish_menus(tenant)
+
+    def _publish_menus(self, tenant: Tenant) -> None:
+        """How many callers are in menus now, by flow."""
+        flows = Counter(
+            str(c.run.get("flow_id", "")) for c in tenant.floor.calls.values() if c.state is CallState.MENU
+        )
+        doc = {"callers": flows.total(), "flows": dict(flows)}
+        if doc != self._menus.get(tenant.id):
+            self._menus[tenant.id] = doc
+            self.engine.journal.live(tenant.id, "menus", doc)
 
     def _publish_trunks(self, tenant: Tenant, now: float) -> None:
         doc: dict[str, Any] = {}
-        for entity, trunk_id in tenant.documents:
+        for (entity, trunk_id), trunk in tenant.documents.items():
             if entity == "trunk":
                 health = self.engine.trunk_health.get(trunk_id)
                 doc[str(trunk_id)] = {
+                    "name": trunk["name"],
+                    "enabled": trunk["enabled"],
+                    "channels": trunk["channels"],
                     "up": health.up if health else None,
                     "registered": health.registered if health else None,
                     "detail": health.detail if health else "",
