@@ -125,14 +125,15 @@ class Book:
         self._dismiss(call, now)
         self._do(fx.Room(call.call_id, {}))
         self._do(fx.ClosePort(call.call_id))
+        agent_id = call.agent_id if call.agent_id is not None else call.last_agent
         wait_ms = None
-        if call.answered_at is not None and call.agent_id is not None and call.connected_at is not None:
+        if call.answered_at is not None and agent_id is not None and call.connected_at is not None:
             wait_ms = round((call.connected_at - call.answered_at) * 1000)
         self._fact(
             call,
             CallEnded(
                 call.call_id, call.mode, call.number, call.caller_id, call.trunk_id, call.campaign_id, call.lead_id,
-                call.customer_id, call.agent_id, call.started_at, call.ringing_at, call.answered_at, call.connected_at,
+                call.customer_id, agent_id, call.started_at, call.ringing_at, call.answered_at, call.connected_at,
                 now, outcome, cause.value, status, call.hung_up_by, wait_ms, round(call.hold_s, 3), call.mos,
                 call.direction, call.did, call.queue_id,
                 round(call.queue_wait_s, 3) if call.queued_at is not None else None, tuple(call.path), call.shown,

@@ -382,14 +382,17 @@ class Parties(Hands):
 
     def restore_parties(self, call: Call, now: float) -> None:
         """Those who spoke when the engine died still do; what rang then is over."""
+        consulted = bool(self._of_role(call, PartyRole.CONSULT))
         for party in list(call.parties.values()):
             if party.state == "talking" and self._still_there(call, party):
                 continue
             self._leaves(call, party, "engine_lost", now)
             if party.leg_id:
                 self._do(fx.HangUpParty(call.call_id, party.key))
-        if call.state is CallState.HELD and call.music is False and not self._of_role(call, PartyRole.CONSULT):
-            call.music = True
+        if consulted:
+            self._consult_over(call, now)
+        if call.agent_id is None and call.state is CallState.TALKING and not self._others(call):
+            self.hang_up(call, "system", now)
 
     def _still_there(self, call: Call, party: Party) -> bool:
         if party.leg_id:

@@ -169,6 +169,7 @@ class Transfers(Supervision):
         call.park_slot, call.parked_by, call.control = slot, user_id, ""
         call.music = False
         self._arrange(call)
+        self._channels(call, now)
         self._music(call.port, call, on=True)
         self._party_timer(call, "park", now + PARK_S)
         self._do(fx.ParkedChanged())
