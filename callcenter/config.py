@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,18 @@ def _int(name: str, default: int) -> int:
         return int(raw) if raw else default
     except ValueError:
         raise SystemExit(f"{name}={raw!r} is not a whole number; unset it or give one") from None
+
+
+def _advertised(raw: str) -> tuple[str, int]:
+    host, colon, port = raw.partition(":")
+    try:
+        if raw:
+            ipaddress.IPv4Address(host)
+        if colon and not 0 < int(port) < 65536:
+            raise ValueError(port)
+    except ValueError:
+        raise SystemExit(f"CALLCENTER_SIP_ADVERTISED={raw!r}: give an IPv4 address, or address:port") from None
+    return host, int(port or 0)
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,7 @@ class Config:
     engine_id: str
     sip_host: str
     sip_port: int
+    sip_advertised: tuple[str, int]  # ("", 0): what is bound
     media_workers: int
     media_ip: str
     media_port_min: int
@@ -82,6 +96,7 @@ def load() -> Config:
         engine_id=env("ENGINE_ID", "engine-1"),
         sip_host=env("SIP_HOST", "127.0.0.1"),
         sip_port=_int("SIP_PORT", 5060),
+        sip_advertised=_advertised(env("CALLCENTER_SIP_ADVERTISED", "")),
         media_workers=_int("MEDIA_WORKERS", 1),
         media_ip=env("MEDIA_IP", "127.0.0.1"),
         media_port_min=_int("MEDIA_PORT_MIN", 20000),

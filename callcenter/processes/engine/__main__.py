@@ -31,7 +31,8 @@ async def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = config.load()
     connection = aioredis.Redis.from_url(settings.redis_url, retry=Retry(NoBackoff(), 1), socket_connect_timeout=2)
-    sip = SippyPort(settings.sip_host, settings.sip_port)
+    host, port = settings.sip_advertised
+    sip = SippyPort(settings.sip_host, settings.sip_port, advertised_host=host, advertised_port=port)
     media = MediaClient(settings)
     edge = edge_of(settings)
     engine = Engine(settings, connection, sip, media, edge, installed_prompts(settings.var))

@@ -39,11 +39,13 @@ AFTERLIFE_S = 34.0  # 64 × T1 and a little: how long a dialog that ended is sti
 
 
 class SippyPort:
-    """Implements `ports.SipPort`. `host` and `port` are bound; `advertised_host` is what stands in Via and Contact (the
-    public address behind a NAT; by default `host`, or this host's own address if that is 0.0.0.0). `no_response_s` ends
-    an INVITE that gets no response at all, `cancel_grace_s` the wait for the final response to a cancelled one;
-    `options_timeout_s` is the patience of a trunk's health check; `stop_wait_s` that of `stop`, for the final responses
-    to our CANCELs and again for those to our BYEs."""
+    """Implements `ports.SipPort`. `host` and `port` are bound. `advertised_host` and `advertised_port` are what stands
+    in Via and Contact, and the host in session descriptions too: the public address behind a NAT that maps the ports one
+    to one. By default Via and Contact name `host` (or this host's own address if that is 0.0.0.0) and `port`, session
+    descriptions the address that they were given. `no_response_s` ends an INVITE that gets no response at all,
+    `cancel_grace_s` the wait for the final response to a cancelled one; `options_timeout_s` is the patience of a trunk's
+    health check; `stop_wait_s` that of `stop`, for the final responses to our CANCELs and again for those to our BYEs.
+    """
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class SippyPort:
         port: int,
         *,
         advertised_host: str = "",
+        advertised_port: int = 0,
         no_response_s: float = 32.0,
         cancel_grace_s: float = 5.0,
         options_timeout_s: float = 4.0,
@@ -58,6 +61,7 @@ class SippyPort:
     ) -> None:
         self.host, self.port = host, port
         self._advertised_host = advertised_host or (own_address() if host == "0.0.0.0" else host)
+        self._advertised_port, self._media_host = advertised_port, advertised_host
         self._no_response_s, self._cancel_grace_s = no_response_s, cancel_grace_s
         self._options_timeout_s, self._stop_wait_s = options_timeout_s, stop_wait_s
         self._legs: dict[str, Call] = {}
@@ -78,7 +82,8 @@ class SippyPort:
     async def start(self, on_event: Callable[[SipEvent], None]) -> None:
         self._on_event = on_event
         loop = asyncio.get_running_loop()
-        transactions = await Transactions.open(self.host, self.port, self._advertised_host, self)
+        advertised = (self._advertised_host, self._advertised_port)
+        transactions = await Transactions.open(self.host, self.port, advertised, self)
         self._line = Line(
             transactions,
             loop,
@@ -88,7 +93,7 @@ class SippyPort:
             self._cancel_grace_s,
             self._no_response_s,
         )
-        self.port = self._line.address[1]
+        self.port = transactions.bound_port
         self._strays = Strays(self._line, AFTERLIFE_S)
         self._trunks = TrunkBook(self._line, self._options_timeout_s)
         self._gate = Gate(self._trunks.is_known)
@@ -136,7 +141,7 @@ class SippyPort:
             return
         self._trunks.when_known(
             spec,
-            lambda found: self._originate_to(call, found, local, ring_timeout_s, identity),
+            lambda found: self._originate_to(call, found, self._seen_from_outside(local), ring_timeout_s, identity),
         )
 
     def _originate_to(
@@ -160,7 +165,7 @@ class SippyPort:
     def send_hold(self, leg_id: str, local: Sdp) -> None:
         call = self._legs.get(leg_id)
         if call is not None:
-            call.midcall.send_hold(local)
+            call.midcall.send_hold(self._seen_from_outside(local))
         elif leg_id not in self._finished:
             raise KeyError(leg_id)
 
@@ -169,7 +174,7 @@ class SippyPort:
         if call is not None and ring_only:
             call.ring()
         elif call is not None:
-            call.answer(local)
+            call.answer(self._seen_from_outside(local))
 
     def reject(self, leg_id: str, status: int, reason: str) -> None:
         call = self._inbound(leg_id)
@@ -184,6 +189,11 @@ class SippyPort:
         call = Call(self._line, dialog.leg_id, dialog.trunk_id, spec, data)
         self._add(call)
         call.adopt(dialog.state == "confirmed")
+
+    def _seen_from_outside(self, local: Sdp) -> Sdp:
+        if not self._media_host:
+            return local
+        return replace(local, address=replace(local.address, ip=self._media_host))
 
     def live_legs(self) -> int:
         """How many legs have not ended."""

@@ -122,14 +122,16 @@ class Transactions(SipTransactionManager):
         self.l1rcache: dict[bytes, Any] = {}
         self.l2rcache: dict[bytes, Any] = {}
         self.cp_timer = Timeout(self.rCachePurge, _CACHE_S, -1)
+        self.bound_port = 0
         self.dropped = 0  # datagrams that were no SIP, since the start
         self._sparing = Sparing(LOG_EVERY_S)
         self._tick_handle: asyncio.TimerHandle | None = None
         self._tick()
 
     @classmethod
-    async def open(cls, host: str, port: int, advertised_host: str, handler: Handler) -> Transactions:
-        """Bind `host`:`port` and run. Raises OSError if the port is taken."""
+    async def open(cls, host: str, port: int, advertised: Address, handler: Handler) -> Transactions:
+        """Bind `host`:`port` and run; `advertised` is told to far ends ("" and 0: what is bound). Raises OSError if the
+        port is taken."""
         _repair_sippy()
         ED2.my_ident = get_ident()
         loop = asyncio.get_running_loop()
@@ -140,13 +142,15 @@ class Transactions(SipTransactionManager):
                 box[0].on_datagram(data, source)
 
         endpoint, server = await loop.create_datagram_endpoint(
-            lambda: UdpSocket((advertised_host or host, port), received), local_addr=(host, port)
+            lambda: UdpSocket((advertised[0] or host, advertised[1] or port), received), local_addr=(host, port)
         )
-        if port == 0:
-            server.advertised = (server.advertised[0], endpoint.get_extra_info("sockname")[1])
+        bound_port = int(endpoint.get_extra_info("sockname")[1])
+        if not server.advertised[1]:
+            server.advertised = (server.advertised[0], bound_port)
         sock = endpoint.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)  # bursts of answers wait here, not at the carrier
         self = cls(server, handler)
+        self.bound_port = bound_port
         box.append(self)
         return self
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from callcenter.telephony.ports import InboundAuth, InboundCall, LegAnswered, TrunkHealth
-from tests.sip.sipp import Sipp, SippResult, follow, free_port, pause, recv, scenario, sdp, start
+from tests.sip.sipp import Sipp, SippResult, follow, free_port, pause, recv, scenario, sdp, send, start
 from tests.telephony.sip.harness import LOCAL, Engine, run, running, trunk
 
 pytestmark = [pytest.mark.interop, pytest.mark.promise("I1")]
@@ -231,3 +231,25 @@ def test_flood_from_one_address_is_limited_and_harms_neither_calls_that_are_up_n
         run(check())
     assert f"too many packets from {ELSEWHERE}" in caplog.text
     assert len([r for r in caplog.records if ELSEWHERE in r.getMessage()]) <= 4
+
+
+def test_behind_a_nat_the_public_address_stands_in_via_contact_and_session_description() -> None:
+    async def check() -> None:
+        async with running(advertised_host="203.0.113.5", advertised_port=5070) as engine:
+            answering(engine)
+            engine.port.set_trunks({3: trunk(5060, trunk_id=3)})
+            came_in = await calls(
+                engine, scenario(start(body=sdp()), recv(100), recv(200, save=True), pause(50)), ip="127.0.0.1"
+            )
+            carrier = await Sipp.start(scenario(recv("INVITE"), send(486), recv("ACK")))
+            engine.call(carrier.port)
+            await engine.ended()
+            went_out = await carrier.finish()
+            for leg in engine.of(InboundCall):
+                engine.port.hangup(leg.leg_id)
+        assert "Contact: <sip:4000@203.0.113.5:5070>" in came_in.messages
+        assert "c=IN IP4 203.0.113.5" in came_in.messages.split("200 OK")[1]
+        assert "Via: SIP/2.0/UDP 203.0.113.5:5070" in went_out.messages
+        assert "c=IN IP4 203.0.113.5" in went_out.messages
+
+    run(check())
