@@ -162,9 +162,10 @@ def test_a_command_that_makes_no_sense_is_answered_and_forgotten(tmp_path: Path)
             reader, writer = await asyncio.open_unix_connection(str(table.socket_path))
             hello = await read_frame(reader)
             assert hello["worker"] == 0
-            for n, command in enumerate(
-                [{"op": "play", "port_id": 3}, {"op": "stop_play", "port_id": "none"}, {"op": "send_dtmf"}], 1
-            ):
+            wrong: list[dict[str, object]] = [
+                {"op": "play", "port_id": 3}, {"op": "stop_play", "port_id": "none"}, {"op": "send_dtmf"},
+            ]  # fmt: skip
+            for n, command in enumerate(wrong, 1):
                 writer.write(frame({**command, "n": n}))
                 answer = await read_frame(reader)
                 assert answer["reply"] == n and answer["error"]
