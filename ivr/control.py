@@ -10,9 +10,8 @@ import msgspec
 
 from callcenter.calls import control as c
 from callcenter.calls.call import Call
-from callcenter.calls.facts import NodeLeft
 from ivr import run
-from ivr.state import TIMER, World
+from ivr.state import World
 
 log = logging.getLogger(__name__)
 IVR = "ivr"
@@ -25,10 +24,9 @@ class IvrControl:
     - Documents "flow" come by `settle(id, doc)` and go by `drop(id)`.
     - A call comes in by `HandedOver({"flow_id": id})`; a draft that is tried out by `HandedOver({"flow_id": id, "doc":
       doc})`. A call that was placed under this control (`call.run = {"flow_id": id}`) comes in by `Answered`.
-    - When a call ends while it is in a menu, `left(call, now)` gives the fact to write.
+    - `Gone` tells the fact that the caller hung up in his node; `Resumed` asks him again what he was asked.
     - `where(call)` is the live document of a call that is tried out (topic `flow-try:{user}`), after each turn.
-    - The state lies in `call.run`, plain: a restored call goes on at its next turn; `resume(call)` gives the answers
-      that make such a turn come, since its timers and its prompt are gone with the engine that died.
+    - All state lies in `call.run`, plain, so that it is saved with the call.
     """
 
     name = IVR
@@ -59,20 +57,12 @@ class IvrControl:
                 return run.begin(call, self._flows, data, self._world, now)
             case c.Answered() if "flow_id" in call.run and "node" not in call.run:
                 return run.begin(call, self._flows, call.run, self._world, now)
-            case c.TimerFired() | c.Played() | c.Key() | c.HttpDone() | c.VoiceRecorded():
+            case c.Gone():
+                fact = run.left(call, now)
+                return [c.Tell(fact)] if fact is not None else []
+            case c.TimerFired() | c.Played() | c.Key() | c.HttpDone() | c.VoiceRecorded() | c.Resumed():
                 return run.go_on(call, self._flows, turn, self._world, now)
         return ()
-
-    def resume(self, call: Call) -> Sequence[c.Answer]:
-        """For a call that was restored: its node is asked again in a moment, as if its time had run out."""
-        if call.run.get("done", True):
-            return ()
-        call.run["timer"] = True
-        return [c.Timer(TIMER, 0.5)]
-
-    def left(self, call: Call, now: float) -> NodeLeft | None:
-        """The fact that the caller hung up where he was; None if the call is in no menu (any more). Once per call."""
-        return run.left(call, now)
 
 
 def where(call: Call) -> dict[str, Any]:

@@ -92,8 +92,8 @@ class Flows:
 
 
 def begin(call: Call, flows: Flows, data: Mapping[str, Any], world: World, now: float) -> Sequence[c.Answer]:
-    """The call comes into menu `data["flow_id"]`, or into `data["doc"]` (a draft that is tried out). What it knew from
-    an earlier menu (variables, the language that was chosen) it keeps."""
+    """The call comes into menu `data["flow_id"]`, or into `data["doc"]` (a draft that is tried out). A caller who has
+    been in a menu before, and comes back from a queue, is spoken to in the language of then."""
     before = call.run
     call.run = fresh(before.get("variables"))
     call.run["serial"] = int(before.get("serial") or 0)  # late words of then are not taken for ones of now
@@ -103,9 +103,8 @@ def begin(call: Call, flows: Flows, data: Mapping[str, Any], world: World, now: 
         call.run["doc"] = data["doc"]
     turn = _Turn(call, flows, world, now)
     loaded = turn.loaded()
-    language = loaded.language if loaded is not None else call.language
-    if before.get("chosen") and before.get("language") in LANGUAGES:
-        language, call.run["chosen"] = before["language"], True
+    call.run["chosen"] = bool(call.path)
+    language = call.language[:2] if loaded is None or call.path else loaded.language
     call.run["language"] = language if language in LANGUAGES else LANGUAGES[0]
     turn.run.answers.append(c.SetLanguage(call.run["language"]))
     turn.start(loaded)
@@ -116,25 +115,36 @@ def go_on(call: Call, flows: Flows, turn: c.Turn, world: World, now: float) -> S
     """A turn of a call that is in a menu. One that does not concern it (any more) changes nothing."""
     data = call.run
     if data.get("done", True):
-        return ()
+        return _late(call, flows, turn, world, now)
     if isinstance(turn, c.TimerFired):
         if not data["timer"]:
             return ()
         data["timer"] = False
     one = _Turn(call, flows, world, now)
+    if isinstance(turn, c.Resumed):
+        data["playing"], data["timer"] = "", False
     if data["stage"] == GOODBYE and not data["node"]:
         one.goodbye(turn)
-        return one.answers
-    one.take(turn)
+    else:
+        one.take(turn)
     return one.answers
+
+
+def _late(call: Call, flows: Flows, turn: c.Turn, world: World, now: float) -> Sequence[c.Answer]:
+    """A caller who hung up while he was recorded has answered all the same."""
+    if not isinstance(turn, c.VoiceRecorded) or not call.run.get("stage") or not call.run.get("node"):
+        return ()
+    one = _Turn(call, flows, world, now)
+    one.hear(c.VoiceRecorded(call.run["stage"], turn.recording_id, turn.seconds))
+    return [a for a in one.answers if isinstance(a, c.Tell)]
 
 
 def left(call: Call, now: float) -> NodeLeft | None:
     """The fact that the caller hung up in the node where the call is; None if it is in no node."""
     data = call.run
-    if data.get("done", True) or not data.get("node"):
+    was_over, data["done"] = data.get("done", True), True
+    if was_over or not data.get("node"):
         return None
-    data["done"] = True
     return NodeLeft(
         call.call_id, data["flow_id"], data["version"], data["node"], data.get("verb", ""), data["entered_at"], now,
         HANG_UP,
@@ -175,22 +185,28 @@ class _Turn:
         self._walk(loaded, loaded.start)
 
     def take(self, turn: c.Turn) -> None:
-        """The present node takes the turn."""
+        """The present node takes the turn, and those that follow it."""
+        heard = self.hear(turn)
+        if heard is not None:
+            loaded, node, way = heard
+            self._leave(node, way)
+            self._follow(loaded, node, way)
+
+    def hear(self, turn: c.Turn) -> tuple[Loaded, Node, str] | None:
+        """The present node's verb is asked; the way it wants to be left by."""
         loaded = self.loaded()
         found = loaded.nodes.get(self.run.data["node"]) if loaded is not None else None
         if loaded is None or found is None or found[1] is None:
             self._give_up()  # the menu was changed under the call, by a successor that knows the new one only
-            return
+            return None
         node, verb = found[0], found[1]
         self.run.node, self.run.title = node.id, node.title
-        way = verb.on(self.run, turn)
-        if way is not None:
-            self._leave(node, way)
-            self._follow(loaded, node, way)
+        way = verb.resume(self.run) if isinstance(turn, c.Resumed) else verb.on(self.run, turn)
+        return None if way is None else (loaded, node, way)
 
     def goodbye(self, turn: c.Turn) -> None:
         """The goodbye has been heard."""
-        if self.run.ended(turn):
+        if isinstance(turn, c.Resumed) or self.run.ended(turn):
             self._out(c.HangUp())
 
     def _walk(self, loaded: Loaded, node_id: str) -> None:

@@ -80,7 +80,7 @@ class Simulation:
             return
         for answer in self.control.decide(turn, self.call, self.now):
             self._take(answer)
-        if self.gone is None and self.timer is None:
+        if self.gone is None and self.timer is None and not isinstance(turn, c.Gone):
             raise Stuck(f"in {self.node!r} after {turn}")
 
     def key(self, digit: str) -> None:
@@ -130,9 +130,7 @@ class Simulation:
         """The caller is gone."""
         if self.gone is None:
             self._write("caller", "hang_up", "")
-            fact = self.control.left(self.call, self.now)
-            if fact is not None:
-                self.facts.append(fact)
+            self.feed(c.Gone())
             self.gone = c.HangUp()
 
     # --------------------------------------------------------------------------------------------------------- inside

@@ -138,6 +138,10 @@ class Verb:
         """A turn while the call is in the node: a way out, or None to stay."""
         return None
 
+    def resume(self, run: Run) -> str | None:
+        """As `on`, after an engine took up the call of one that died: nothing plays any more and no timer is set."""
+        return self.enter(run)
+
     def check(self) -> Iterator[Wrong]:
         """What is wrong that the declarations of the fields can't tell."""
         return iter(())

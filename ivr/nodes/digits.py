@@ -61,6 +61,13 @@ class Digits(Verb):
             return again(run, TIMEOUT, self.tries, self.timeout_prompts, self.prompts, self.timeout_s)
         return self._key(run, found) if found else None
 
+    def resume(self, run: Run) -> str | None:
+        if run.data["collected"]:
+            run.wait(self.inter_digit_s)
+        else:
+            ask(run, self.prompts, self.timeout_s)
+        return None
+
     def check(self) -> Iterator[Wrong]:
         """The least is not over the most, and the pattern can be used."""
         if self.least > self.most:

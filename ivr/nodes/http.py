@@ -68,6 +68,10 @@ class Http(Verb):
                 return "error"
         return None
 
+    def resume(self, run: Run) -> str | None:
+        run.put(STATUS, 0)
+        return "error"  # whether the other system was asked is not known, and to ask it twice may do harm
+
     @property
     def json(self) -> bool:
         """Whether the body is JSON: it looks like it."""

@@ -50,6 +50,10 @@ class Menu(Verb):
             return again(run, TIMEOUT, self.tries, self.timeout_prompts, self.prompts, self.timeout_s)
         return self._pressed(run, found) if found else None
 
+    def resume(self, run: Run) -> str | None:
+        ask(run, self.prompts, self.timeout_s)
+        return None
+
     def check(self) -> Iterator[Wrong]:
         """Each key is one of the telephone's."""
         for key in self.keys:

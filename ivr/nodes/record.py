@@ -28,6 +28,13 @@ class Recorder:
         if not run.play_all(said):
             self._listen(run)
 
+    def resume(self, run: Run, prompts: Prompts) -> None:
+        """The caller is recorded still, or is asked again."""
+        if run.data["stage"]:
+            run.wait(self.max_s + GRACE_S)
+        else:
+            self.begin(run, prompts)
+
     def on(self, run: Run, turn: c.Turn) -> c.VoiceRecorded | None:
         """What was recorded, once it is; nothing (no id, 0 s) if no word of it came."""
         if run.playing:
@@ -83,6 +90,10 @@ class Record(Verb):
         run.acted()
         run.put(self.variable, done.recording_id)
         return "next"
+
+    def resume(self, run: Run) -> str | None:
+        self._recorder.resume(run, self.prompts)
+        return None
 
     def check(self) -> Iterator[Wrong]:
         """Its keys are the telephone's."""

@@ -68,6 +68,13 @@ class Survey(Verb):
             return again(run, TIMEOUT, self.tries, {}, self.prompts, self.timeout_s)
         return self._pressed(run, found) if found else None
 
+    def resume(self, run: Run) -> str | None:
+        if self.answered == SPOKEN:
+            self._recorder.resume(run, self.prompts)
+        else:
+            ask(run, self.prompts, self.timeout_s)
+        return None
+
     def check(self) -> Iterator[Wrong]:
         """Each key is one of the telephone's, and there is one."""
         if self.answered != BY_KEY:
