@@ -40,12 +40,12 @@ AFTERLIFE_S = 34.0  # 64 × T1 and a little: how long a dialog that ended is sti
 
 class SippyPort:
     """Implements `ports.SipPort`. `host` and `port` are bound. `advertised_host` and `advertised_port` are what stands
-    in Via and Contact, and the host in session descriptions too: the public address behind a NAT that maps the ports one
+    in Via and Contact, and the host in session descriptions too: the public address behind a NAT that maps ports one
     to one. By default Via and Contact name `host` (or this host's own address if that is 0.0.0.0) and `port`, session
     descriptions the address that they were given. `no_response_s` ends an INVITE that gets no response at all,
-    `cancel_grace_s` the wait for the final response to a cancelled one; `options_timeout_s` is the patience of a trunk's
-    health check; `stop_wait_s` that of `stop`, for the final responses to our CANCELs and again for those to our BYEs.
-    """
+    `cancel_grace_s` the wait for the final response to a cancelled one; `options_timeout_s` is the patience of a
+    trunk's health check; `stop_wait_s` that of `stop`, for the final responses to our CANCELs and again for those to
+    our BYEs."""
 
     def __init__(
         self,
