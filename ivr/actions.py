@@ -14,7 +14,7 @@ from callcenter import wire
 from callcenter.audit.models import Actor, record
 from callcenter.db.outbox import settings_changed
 from callcenter.errors import Conflict, InvalidInput
-from ivr import queries
+from ivr import queries, used
 from ivr.flow import Flow
 from ivr.models import FlowRow, FlowVersion
 from ivr.validate import validate
@@ -117,7 +117,7 @@ def copy(session: Session, actor: Actor, flow_id: int, name: str) -> FlowRow:
 def delete(session: Session, actor: Actor, flow_id: int) -> None:
     """Remove a menu with its versions and figures. Raises InUse while something leads to it."""
     row = queries.find(session, flow_id, lock=True)
-    users = queries.used_by(session, row.id)
+    users = used.users(session).get(row.id, [])
     if users:
         raise InUse("Something still leads to this menu. Change that first.", params={"used_by": users})
     before = {"name": row.name, "published": row.published, "draft": row.draft}

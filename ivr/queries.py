@@ -22,6 +22,7 @@ from ivr.findings import Finding
 from ivr.flow import Flow
 from ivr.models import FlowNodeDay, FlowRow, FlowVersion, SurveyAnswerRow
 from ivr.simulate import simulate
+from ivr.used import Users, users
 from ivr.validate import Known, validate
 from ivr.verb import Severity
 from ivr.world import FloorWorld
@@ -70,13 +71,14 @@ def listed(search: str) -> Select[Any]:
 
 def summary(session: Session, row: FlowRow) -> dict[str, Any]:
     """One line of the list."""
-    return _summary(row, _published(session, [row]).get(row.id))
+    return _summary(row, _published(session, [row]).get(row.id), users(session))
 
 
 def summaries(session: Session, rows: list[FlowRow]) -> list[dict[str, Any]]:
     """Lines of the list."""
     published = _published(session, rows)
-    return [_summary(row, published.get(row.id)) for row in rows]
+    leading = users(session)
+    return [_summary(row, published.get(row.id), leading) for row in rows]
 
 
 def _published(session: Session, rows: list[FlowRow]) -> dict[int, FlowVersion]:
@@ -88,7 +90,7 @@ def _published(session: Session, rows: list[FlowRow]) -> dict[int, FlowVersion]:
     return {v.flow_id: v for v in session.scalars(query)}
 
 
-def _summary(row: FlowRow, published: FlowVersion | None) -> dict[str, Any]:
+def _summary(row: FlowRow, published: FlowVersion | None, leading: Users) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
@@ -96,6 +98,7 @@ def _summary(row: FlowRow, published: FlowVersion | None) -> dict[str, Any]:
         "nodes": len(graph(row.draft).nodes),
         "published": row.published,
         "draft_changed": published is None or published.flow != row.draft,
+        "used_by": leading.get(row.id, []),
         "changed_by": row.changed_by,
         "updated_at": row.updated_at,
     }
@@ -112,7 +115,6 @@ def detail(session: Session, row: FlowRow) -> dict[str, Any]:
         if published is not None
         else None,
         **counted(validate(graph(row.draft), known(session), row.id)),
-        "used_by": used_by(session, row.id),
     }
 
 
@@ -177,18 +179,6 @@ def _named(session: Session, table: str) -> list[dict[str, Any]]:
         return []
     rows = session.execute(select(found.c.id, found.c.name).order_by(found.c.name, found.c.id))
     return [{"id": i, "name": n} for i, n in rows]
-
-
-def used_by(session: Session, flow_id: int) -> list[dict[str, Any]]:
-    """Who leads callers into this menu: other menus, drafts too."""
-    out = []
-    for row in session.scalars(select(FlowRow).where(FlowRow.id != flow_id).order_by(FlowRow.name)):
-        graphs = [graph(row.draft)]
-        if row.published is not None:
-            graphs.append(graph_of(session, row, row.published))
-        if any(n.verb == "goto" and n.settings.get("flow") == flow_id for g in graphs for n in g.nodes):
-            out.append({"kind": "flow", "id": row.id, "name": row.name})
-    return out
 
 
 def document(session: Session, flow_id: int) -> dict[str, Any] | None:

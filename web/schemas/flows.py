@@ -49,6 +49,14 @@ class FlowFindingsSchema(Schema):
     warnings = fields.Integer(required=True, strict=True)
 
 
+class FlowUserSchema(Schema):
+    """What leads to this menu."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(["number", "flow", "queue"]))
+    id = fields.Integer(required=True, strict=True)
+    name = fields.String(required=True)
+
+
 class FlowRowSchema(Schema):
     id = fields.Integer(required=True, strict=True)
     name = fields.String(required=True)
@@ -56,6 +64,7 @@ class FlowRowSchema(Schema):
     nodes = fields.Integer(required=True, strict=True, metadata={"description": "How many the draft has"})
     published = fields.Integer(required=True, allow_none=True, metadata={"description": "Version that callers hear"})
     draft_changed = fields.Boolean(required=True, metadata={"description": "The draft is not what is published"})
+    used_by = fields.List(fields.Nested(FlowUserSchema), required=True)
     changed_by = fields.String(required=True)
     updated_at = fields.DateTime(required=True)
 
@@ -72,14 +81,6 @@ class FlowVersionDetailSchema(FlowVersionSchema):
     flow = fields.Nested(FlowGraphSchema, required=True)
 
 
-class FlowUserSchema(Schema):
-    """What leads to this menu."""
-
-    kind = fields.String(required=True, validate=validate.OneOf(["number", "flow", "queue"]))
-    id = fields.Integer(required=True, strict=True)
-    name = fields.String(required=True)
-
-
 class FlowDetailSchema(FlowRowSchema):
     nodes = fields.Integer(required=True, strict=True)
     draft = fields.Nested(FlowGraphSchema, required=True)
@@ -88,7 +89,6 @@ class FlowDetailSchema(FlowRowSchema):
     findings = fields.List(fields.Nested(FlowFindingSchema), required=True, metadata={"description": "Of the draft"})
     errors = fields.Integer(required=True, strict=True)
     warnings = fields.Integer(required=True, strict=True)
-    used_by = fields.List(fields.Nested(FlowUserSchema), required=True)
 
 
 class FlowQuery(PageQuery):
