@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from callcenter.acd.views import AgentView
+from callcenter.calls.call import Call
 
 
 class Effect:
@@ -121,6 +122,13 @@ class TodayChanged(Effect):
     """Save the queue's figures of today."""
 
     queue_id: int
+
+
+@dataclass(frozen=True)
+class TryEnded(Effect):
+    """A menu that was tried is over: tell where it would have sent the call (`Call.bound_for`)."""
+
+    call: Call
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from callcenter.calls.destination import Destination, DestinationKind
 from callcenter.calls.facts import CallStarted
 from callcenter.calls.leg import LegInput, LegState
 from callcenter.calls.lobby import AGENT_WAIT_S
-from callcenter.calls.turns import HEARING, Turns
+from callcenter.calls.trying import Trying
+from callcenter.calls.turns import HEARING
 from callcenter.telephony import ports as p
 
 SETUP_S = 15.0  # beyond the ring time-out: the adapter must have ended the leg by then
@@ -38,7 +39,7 @@ REFUSALS = {DestinationKind.REFUSE: (603, "Decline"), DestinationKind.HANG_UP: (
 TIMED = frozenset({"setup", "end", "identify", "stay", "ctl:patience"})  # one of these ends what is no conversation
 
 
-class Floor(Turns):
+class Floor(Trying):
     """Calls and agents of enterprise `tenant`. `queue_settings` is shared with `AcdControl`."""
 
     def __init__(
@@ -172,6 +173,16 @@ class Floor(Turns):
         else:
             self._serve(agent, now)
 
+    def force_state(self, user_id: int, state: str, reason: str, hang_up: bool, now: float) -> None:
+        """A supervisor changes an agent's state; an outcome that is owed is let go. Raises Conflict, NotFound."""
+        agent = self.team.agent(user_id)
+        call = self.call_of(user_id)
+        if hang_up and call is not None and call.agent_id == user_id:
+            self.hang_up(call, "system", now)
+        if agent.state is AgentState.WRAP_UP:
+            agent.must_dispose = False
+        self.team.set_state(user_id, state, reason, now)
+
     def _agent_lost(self, agent: Agent, now: float) -> None:
         """The agent's audio is gone for good: the customer is not left in silence."""
         if self.lose_agent(agent, now):
@@ -289,12 +300,9 @@ class Floor(Turns):
         for call in list(self.calls.values()):
             if call.state in HEARING and call.hanging_up_since is None:
                 self._ask(call, ctl.Resumed(), now)
-        for call_id, user_id in self.queues.pairs(self._free, now, self._rng):
-            waiting, agent = self.calls.get(call_id), self.team.agents[user_id]
-            if waiting is not None:
-                self._offer(waiting, agent, now)
-            else:
-                self._dial_ticket(call_id, agent, now)
+        self.give_out(now)
+        for queue_id in self.queue_settings:
+            self._do(fx.QueueChanged(queue_id))
         for agent in list(self.team.agents.values()):
             if agent.free:
                 self._agent_free(agent, now)

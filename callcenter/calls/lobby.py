@@ -472,6 +472,17 @@ class Lobby(Transfers):
     def _blend_state(self, queue_id: int) -> blending.State:
         return self.blending.setdefault(queue_id, blending.State())
 
+    def give_out(self, now: float) -> None:
+        """Every waiting call that an agent is free for rings at him: after a change of settings, or a restart."""
+        for call_id, user_id in self.queues.pairs(self._free, now, self._rng):
+            call, agent = self.calls.get(call_id), self.team.agents[user_id]
+            if not agent.free:
+                continue
+            if call is not None:
+                self._offer(call, agent, now)
+            else:
+                self._dial_ticket(call_id, agent, now)
+
     # ---------------------------------------------------------------------------------------------------- kept places
 
     def _dial_ticket(self, ticket_id: str, agent: Agent, now: float) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 from callcenter import ids, wire
 from callcenter.acd.agent import AgentState
 from callcenter.acd.views import CallView
+from callcenter.calls.call import Call
 from callcenter.calls.commands import Dial
 from callcenter.clock import wall_s
 from callcenter.compliance.judge import Callee, Refused, Rule, judge
 from callcenter.errors import Conflict, Unavailable
-from callcenter.processes.engine.placing import Placing, rules_of
+from callcenter.processes.engine.placing import RING_TIMEOUT_BY_HAND_S, Placing, rules_of
 from callcenter.processes.engine.shell import Engine, Tenant
 from dialer import hopper
 from dialer.campaign import CampaignRun
@@ -27,6 +28,7 @@ class ByHand(Placing):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         engine.dial_preview = self._dial_preview
+        engine.dial_ticket = self._dial_ticket
         self._seize_script = engine.redis.register_script(hopper.SEIZE)
 
     async def _preview(self, tenant: Tenant, run: CampaignRun, entry: dict[str, Any], now: float) -> None:
@@ -46,6 +48,31 @@ class ByHand(Placing):
 
     def _dial_preview(self, tenant: Tenant, user_id: int) -> None:
         self.engine.spawn(self.answer_preview(tenant, user_id, True), "preview")
+
+    def _dial_ticket(self, tenant: Tenant, ticket_id: str, user_id: int) -> None:
+        """Call a caller back who kept his place, with the agent on the line from the start. He asked for it, so that
+        the calling windows of campaigns do not count."""
+        now = wall_s()
+        ticket, agent = tenant.floor.tickets.get(ticket_id), tenant.floor.team.agents.get(user_id)
+        if ticket is None or agent is None or not agent.free:
+            tenant.floor.ticket_not_dialed(ticket_id, user_id, now)
+            return
+        choice = self.engine.choose_trunk(tenant, ticket.number, None)
+        if choice is None:
+            tenant.floor.ticket_not_dialed(ticket_id, user_id, now)
+            return
+        settings = tenant.floor.queue_settings.get(ticket.queue_id)
+        rule = settings.record if settings is not None else "never"
+        call = Call(
+            call_id=ids.new_id(now), control=BY_HAND, mode="queue_callback", number=ticket.number,
+            caller_id=ticket.did or choice.caller_id, trunk_id=choice.trunk_id, dialed=choice.dialed, started_at=now,
+            ring_timeout_s=RING_TIMEOUT_BY_HAND_S, customer_id=ticket.customer_id, agent_id=user_id,
+            record=rule == "always", on_demand=rule == "on_demand", card=ticket.card, caller=ticket.caller,
+            language=ticket.language, path=list(ticket.path), shown=dict(ticket.shown), queue_id=ticket.queue_id,
+            did=ticket.did, ticket_id=ticket_id,
+        )  # fmt: skip
+        tenant.floor.ticket_dialed(call, now)
+        tenant.floor.place(call, now)
 
     async def answer_preview(self, tenant: Tenant, user_id: int, dial: bool) -> None:
         """The agent dials or skips the lead that he was shown. Raises Conflict if there is none."""

@@ -126,9 +126,12 @@ class Dialing(ByHand):
 
     def _tick(self, tenant: Tenant, whole: bool) -> None:
         now = wall_s()
+        if whole:
+            tenant.floor.blend(now)
+            self.engine.apply(tenant)
         # A campaign with nothing to dial keeps no agent from another.
         shares = share(
-            tenant.floor.team.agents.values(),
+            [a for a in tenant.floor.team.agents.values() if a.user_id not in tenant.floor.team.withheld],
             [c for c, run in tenant.campaigns.items() if run.settings.running and self._has_leads(tenant, run)],
         )
         for campaign, run in tenant.campaigns.items():
@@ -143,7 +146,7 @@ class Dialing(ByHand):
                         self.engine.spawn(self._take(tenant, run, verdict.dials), "dialing")
             if whole:
                 run.outside = self._bounds(tenant, run, now)
-                everyone = list(tenant.floor.team.of_campaign(campaign))
+                everyone = list(tenant.floor.team.members_of(campaign))
                 document = run.view(everyone, calls, now)
                 self.engine.journal.live(tenant.id, f"campaign:{campaign}", document)
 

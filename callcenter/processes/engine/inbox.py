@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,20 +11,19 @@ from redis.exceptions import RedisError
 
 from callcenter import log as logs
 from callcenter import wire
-from callcenter.acd.team import WorkRules
 from callcenter.calls import commands as c
 from callcenter.calls import effects as fx
+from callcenter.calls.call import Call
 from callcenter.calls.destination import Destination, DestinationKind
 from callcenter.clock import wall_s
 from callcenter.errors import AppError, Conflict, NotFound
 from callcenter.events import streams
 from callcenter.events.envelope import COMMANDS, Envelope, UnknownMessage
+from callcenter.ids import new_id
 from callcenter.processes.engine.dialing import Dialing
 from callcenter.processes.engine.journal import taken_key
+from callcenter.processes.engine.settling import Settling
 from callcenter.processes.engine.shell import Engine, Tenant
-from callcenter.telephony.ports import TrunkSpec
-from callcenter.telephony.trunks import Trunk
-from dialer.campaign import CampaignRun, Settings
 
 log = logging.getLogger(__name__)
 BLOCK_MS = 2000
@@ -37,6 +35,7 @@ class Inbox:
 
     def __init__(self, engine: Engine, dialing: Dialing) -> None:
         self.engine, self.dialing = engine, dialing
+        self._settings = Settling(engine)
         # Not when reading begins: what changes while a successor takes up calls must not be missed.
         self._from = f"{int((wall_s() - STALE_S) * 1000)}-0"
         self._phones: dict[str, asyncio.Lock] = {}
@@ -125,7 +124,7 @@ class Inbox:
             case c.Hold(user_id=user, on=on):
                 floor.hold(user, on, now)
             case c.Dtmf(user_id=user, digits=digits):
-                floor.dtmf(user, digits)
+                floor.keys(user, digits, now)
             case c.SetDisposition():
                 floor.dispose(
                     command.user_id, command.call_id, command.disposition_id, command.note, command.callback_at,
@@ -133,6 +132,17 @@ class Inbox:
                 )  # fmt: skip
             case c.IdentifyCaller(user_id=user, customer_id=customer, card=card):
                 floor.identify_caller(user, customer, card)
+            case c.AnswerCall(user_id=user):
+                floor.answer(user, now)
+            case c.DeclineCall(user_id=user):
+                floor.decline(user, now)
+            case c.ForceState():
+                floor.force_state(command.user_id, command.state, command.reason, command.hang_up, now)
+            case c.RemoveWaiting():
+                to = Destination(_kind(command.kind), command.id, command.number)
+                floor.remove_waiting(command.call_id, to, now)
+            case c.TryFlow():
+                return _try_flow(tenant, command, now)
             case c.PreviewAnswer(user_id=user, dial=dial):
                 await self.dialing.answer_preview(tenant, user, dial)
             case c.Transfer():
@@ -196,58 +206,9 @@ class Inbox:
             tenant.floor.reattach(call)
         return {"sdp": answer}
 
-    # ------------------------------------------------------------------------------------------------------ settings
-
     def settle(self, tenant: Tenant, entity: str, id_: int, doc: dict[str, Any] | None) -> None:
         """Work by a setting's newest document from now on."""
-        now = wall_s()
-        key = (entity, id_)
-        if entity == "trunk" and doc is not None:
-            _trunk(id_, doc), _spec(id_, doc)  # one that can't be read must not come among those that can
-        if doc is None:
-            tenant.documents.pop(key, None)
-        else:
-            tenant.documents[key] = doc
-        if entity == "campaign":
-            self._settle_campaign(tenant, id_, doc, now)
-        elif entity in ("trunk", "number"):  # by the dialed number, trunks at one address are told apart
-            self._settle_trunks(tenant)
-        elif entity == "user":
-            if doc is None or not doc.get("enabled") or not doc.get("agent"):
-                tenant.floor.team.forget(id_, now)
-            else:
-                tenant.floor.team.know(id_, str(doc["name"]), self._campaigns_of(tenant, id_), now)
-
-    def _settle_campaign(self, tenant: Tenant, id_: int, doc: dict[str, Any] | None, now: float) -> None:
-        if doc is None:
-            tenant.campaigns.pop(id_, None)
-            tenant.floor.team.rules.pop(id_, None)
-        else:
-            settings = wire.convert(doc, Settings)
-            tenant.floor.team.rules[id_] = WorkRules(
-                settings.name, settings.wrap_up_s, settings.disposition_required, settings.preview_s
-            )
-            if id_ in tenant.campaigns:
-                tenant.campaigns[id_].change(settings, now)
-            else:
-                tenant.campaigns[id_] = CampaignRun(settings, now)
-        for agent in list(tenant.floor.team.agents.values()):
-            tenant.floor.team.know(agent.user_id, agent.name, self._campaigns_of(tenant, agent.user_id), now)
-
-    @staticmethod
-    def _campaigns_of(tenant: Tenant, user_id: int) -> tuple[int, ...]:
-        return tuple(sorted(c for c, run in tenant.campaigns.items() if user_id in run.settings.agents))
-
-    def _settle_trunks(self, tenant: Tenant) -> None:
-        tenant.trunks.set_trunks(_trunk(i, d) for (e, i), d in tenant.documents.items() if e == "trunk")
-        self.engine.sip.set_trunks(
-            {
-                i: replace(_spec(i, d), numbers=_numbers(t))
-                for t in self.engine.tenants.values()
-                for (e, i), d in t.documents.items()
-                if e == "trunk" and d["enabled"]
-            }
-        )
+        self._settings.settle(tenant, entity, id_, doc, wall_s())
 
 
 def _kind(name: str) -> DestinationKind:
@@ -257,59 +218,22 @@ def _kind(name: str) -> DestinationKind:
         raise Conflict(f"{name!r} is nothing to transfer to.", code="bad_target") from None
 
 
-def _numbers(tenant: Tenant) -> tuple[str, ...]:
-    """The enterprise's own numbers, E.164."""
-    return tuple(str(d["e164"]) for (entity, _), d in tenant.documents.items() if entity == "number")
-
-
 def _place(entry_id: str) -> tuple[int, int]:
     """An entry's place in its stream; "" is before all."""
     at, _, number = entry_id.partition("-")
     return int(at or 0), int(number or 0)
 
 
-def _trunk(id_: int, d: dict[str, Any]) -> Trunk:
-    return Trunk(
-        trunk_id=id_,
-        name=d["name"],
-        channels=int(d["channels"]),
-        cps=float(d["calls_per_second"]),
-        prefixes=tuple(d["prefixes"]) or ("",),
-        priority=int(d["priority"]),
-        cost=float(d["cost"]),
-        caller_ids=tuple(d["caller_ids"]),
-        enabled=bool(d["enabled"]),
-        keep_plus=not d["strip_plus"],
-        prepend=d["prepend"],
-    )
-
-
-def _spec(id_: int, d: dict[str, Any]) -> TrunkSpec:
-    host, _, port = d["outbound_proxy"].partition(":")
-    return wire.convert(
-        {
-            "trunk_id": id_,
-            "host": d["host"],
-            "port": d["port"],
-            "transport": d["transport"],
-            "username": d["username"],
-            "password": d["password"],
-            "from_domain": d["from_domain"],
-            "register": d["register"],
-            "options_every_s": d["options_every_s"],
-            "outbound_proxy": (host, int(port or 5060)) if host else None,
-            **{ours: d[theirs] for ours, theirs in _INBOUND.items() if theirs in d},
-        },
-        TrunkSpec,
-    )
-
-
-_INBOUND = {
-    "inbound": "inbound",
-    "inbound_auth": "inbound_auth",
-    "inbound_username": "inbound_username",
-    "inbound_password": "inbound_password",
-    "inbound_sources": "inbound_sources",
-    "inbound_channels": "inbound_channels",
-    "inbound_cps": "inbound_calls_per_second",
-}
+def _try_flow(tenant: Tenant, command: c.TryFlow, now: float) -> dict[str, object]:
+    """As `commands.TryFlow`."""
+    if command.doc is None and not tenant.ivr.knows(command.flow_id):
+        raise NotFound("This menu is not published yet.", code="flow_not_published")
+    data = {"flow_id": command.flow_id, **({"doc": command.doc} if command.doc is not None else {})}
+    agent = tenant.floor.team.agent(command.user_id)
+    call = Call(
+        call_id=new_id(now), control="ivr", mode="try", number="", caller_id="", trunk_id=0, dialed="",
+        started_at=now, ring_timeout_s=0.0, agent_id=agent.user_id, record=False, direction="in",
+        port_id=fx.agent_port(tenant.id, agent.user_id), card={"name": agent.name},
+    )  # fmt: skip
+    tenant.floor.try_menu(call, data, now)
+    return {"call_id": call.call_id}

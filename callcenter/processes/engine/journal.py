@@ -44,6 +44,16 @@ def calls_key(tenant: int) -> str:
     return f"calls:{tenant}"
 
 
+def today_key(tenant: int) -> str:
+    """Hash of the queues' figures of today."""
+    return f"today:{tenant}"
+
+
+def tickets_key(tenant: int) -> str:
+    """Hash of the places that are kept for callers who are called back."""
+    return f"tickets:{tenant}"
+
+
 def newest(batch: Sequence[Operation]) -> list[Operation]:
     """The batch without hash fields that are written again in it: a call is saved half a dozen times in a second."""
     out: list[Operation] = []
@@ -104,6 +114,17 @@ class Journal:
     def call_gone(self, tenant: int, call_id: str) -> None:
         """Forget an ended call."""
         self._add("hdel", calls_key(tenant), call_id)
+
+    def save(self, key: str, field: str, saved: object | None) -> None:
+        """Save something under `field` of hash `key`; None: forget it."""
+        if saved is None:
+            self._add("hdel", key, field)
+        else:
+            self._add("hset", key, field, wire.to_json(saved))
+
+    def live_gone(self, tenant: int, topic: str) -> None:
+        """A live document that is no more."""
+        self._add("hdel", streams.live_key(tenant), topic)
 
     def placed(self, tenant: int, lead_id: int | None, call_id: str, phone: str, raw_entry: str, now: float) -> None:
         """A lead's INVITE is about to go out, and the number counts as tried."""

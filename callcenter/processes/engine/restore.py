@@ -10,14 +10,16 @@ import msgspec
 from callcenter import wire
 from callcenter.acd.agent import Agent, AgentState
 from callcenter.acd.team import OVERRUN_S
+from callcenter.acd.today import Today
 from callcenter.acd.views import PhoneView
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call, CallState
+from callcenter.calls.tickets import Ticket
 from callcenter.clock import wall_s
 from callcenter.errors import Unavailable
 from callcenter.events import streams
 from callcenter.processes.engine.inbox import Inbox
-from callcenter.processes.engine.journal import agents_key, calls_key
+from callcenter.processes.engine.journal import agents_key, calls_key, tickets_key, today_key
 from callcenter.processes.engine.shell import Engine, Tenant
 from callcenter.telephony.ports import Dialog
 from dialer import hopper
@@ -33,7 +35,10 @@ async def restore(engine: Engine, inbox: Inbox) -> None:
             tenant = engine.tenants[tenant_id] = Tenant(tenant_id)
             await _settings(engine, inbox, tenant)
             await _agents(engine, tenant)
+            await _today(engine, tenant)
             await _calls(engine, tenant)
+            await _tickets(engine, tenant)
+            tenant.floor.resume(wall_s())
             await _leased(engine, tenant)
             engine.apply(tenant)
     await engine.media.reset()
@@ -50,8 +55,9 @@ async def claim(engine: Engine, tenant: int) -> bool:
 
 async def _settings(engine: Engine, inbox: Inbox, tenant: Tenant) -> None:
     docs: Any = await engine.redis.hgetall(streams.settings_key(tenant.id))
-    order = {"enterprise": 0, "trunk": 1, "campaign": 2, "user": 3}
-    for name in sorted(docs, key=lambda n: order.get(n.decode().split(":")[0], 9)):
+    order = ("enterprise", "trunk", "number", "campaign", "queue", "user")  # what they lead to comes after them
+    places = {entity: place for place, entity in enumerate(order)}
+    for name in sorted(docs, key=lambda n: places.get(n.decode().split(":")[0], 0)):
         entity, _, id_ = name.decode().partition(":")
         try:
             inbox.settle(tenant, entity, int(id_), wire.from_json(docs[name], dict[str, Any]))
@@ -72,12 +78,16 @@ async def _agents(engine: Engine, tenant: Tenant) -> None:
         known = tenant.floor.team.agents.get(saved.user_id)
         if known is None:
             continue
-        saved.name, saved.campaigns = known.name, known.campaigns
+        saved.name, saved.campaigns, saved.queues, saved.skills = (
+            known.name, known.campaigns, known.queues, known.skills,
+        )  # fmt: skip
         saved.seq += 1000  # the newest document may not have been written
         if saved.state is AgentState.RINGING:
             if saved.preview:
                 engine.return_lead(tenant, dict(saved.preview), "engine_restarted", 0.0)
             saved.state, saved.since, saved.preview, saved.call = AgentState.AVAILABLE, now, {}, None
+            if saved.wrapping is not None:  # the call that had come back to him comes back again, or goes on
+                saved.state, saved.call, saved.wrapping = AgentState.WRAP_UP, saved.wrapping, None
         if saved.phone.state != "off":
             try:
                 await engine.media.take_up(fx.agent_port(tenant.id, saved.user_id))
@@ -106,19 +116,21 @@ async def _take_up_phone(engine: Engine, tenant: Tenant, agent: Agent) -> None:
 
 async def _calls(engine: Engine, tenant: Tenant) -> None:
     now = wall_s()
+    saved: list[Call] = []
     for raw in (await engine.redis.hgetall(calls_key(tenant.id))).values():
         try:
-            call = wire.from_json(raw, Call)
+            saved.append(wire.from_json(raw, Call))
         except msgspec.MsgspecError as error:
             log.error("a saved call can't be read: %s", error)
-            continue
-        tenant.trunks.take(call.trunk_id)
+    for call in sorted(saved, key=lambda c: (c.queued_at or c.started_at, c.call_id)):
+        if call.trunk_id:
+            tenant.trunks.take(call.trunk_id)
         if call.dialog is not None:
             dialog = wire.convert(call.dialog, Dialog)
             if "~" in dialog.leg_id:
                 tenant.tried[call.call_id] = [call.trunk_id] * (int(dialog.leg_id.split("~")[1]) + 1)
             engine.sip.adopt(dialog)
-        goes_on = call.state in (CallState.TALKING, CallState.HELD)
+        goes_on = call.state not in (CallState.PLACED, CallState.IDENTIFYING, CallState.ENDED)
         if goes_on:
             try:
                 await engine.media.take_up(fx.call_port(call.call_id))
@@ -127,6 +139,24 @@ async def _calls(engine: Engine, tenant: Tenant) -> None:
         await engine.third_legs.take_up(tenant, call)
         tenant.floor.restore(call, now)
     log.info("tenant %d: %d calls go on", tenant.id, len(tenant.floor.calls))
+
+
+async def _today(engine: Engine, tenant: Tenant) -> None:
+    """The queues' figures of today."""
+    for raw_id, raw in (await engine.redis.hgetall(today_key(tenant.id))).items():
+        try:
+            tenant.floor.today[int(raw_id)] = wire.from_json(raw, Today)
+        except (msgspec.MsgspecError, ValueError) as error:
+            log.error("a queue's figures can't be read: %s", error)
+
+
+async def _tickets(engine: Engine, tenant: Tenant) -> None:
+    """Places that are kept for callers who hung up."""
+    for raw in (await engine.redis.hgetall(tickets_key(tenant.id))).values():
+        try:
+            tenant.floor.restore_ticket(wire.from_json(raw, Ticket), wall_s())
+        except msgspec.MsgspecError as error:
+            log.error("a kept place can't be read: %s", error)
 
 
 async def _leased(engine: Engine, tenant: Tenant) -> None:

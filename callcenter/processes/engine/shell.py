@@ -1,4 +1,4 @@
-"""Carries events to the floors and their effects out. One `Tenant` per enterprise, one `Engine` for all.
+"""Carries events to the floors and their effects out. One `Tenant` per enterprise (`tenant.py`), one `Engine` for all.
 
 Nothing is decided here. Every event takes the same way: floor, effects, journal; the audio of a connection is patched
 before anything is written, because a caller is waiting.
@@ -18,50 +18,26 @@ from callcenter import log as logs
 from callcenter.acd import team
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call
-from callcenter.calls.control import Controls
 from callcenter.calls.facts import LeadReturned
-from callcenter.calls.floor import Floor
+from callcenter.calls.trying import TRY
 from callcenter.clock import monotonic_s, wall_s
 from callcenter.config import Config
 from callcenter.events.envelope import FACTS
+from callcenter.processes.engine.asking import Asking
+from callcenter.processes.engine.audio import Audio
 from callcenter.processes.engine.desk_phones import PREFIX, DeskPhones
-from callcenter.processes.engine.journal import Journal
+from callcenter.processes.engine.inbound import Inbound
+from callcenter.processes.engine.journal import Journal, tickets_key, today_key
+from callcenter.processes.engine.queue_boards import QueueBoards
+from callcenter.processes.engine.tenant import Tenant
 from callcenter.processes.engine.third_legs import ThirdLegs
 from callcenter.telephony import ports as p
-from callcenter.telephony.trunks import TrunkPool
-from dialer.campaign import CampaignRun
-from dialer.control import ByHandControl, DialedControl
+from ivr.control import where
+
+__all__ = ["Engine", "Tenant"]
 
 log = logging.getLogger(__name__)
 CLOCK_STEP_S = 1.0  # less is the clock's ordinary slewing
-
-
-class Tenant:
-    """One enterprise in this engine: its floor, its campaigns, its trunks. `documents`: settings by (entity, id)."""
-
-    def __init__(self, tenant: int) -> None:
-        self.id = tenant
-        self.floor = Floor(tenant, Controls(DialedControl(), ByHandControl()))
-        self.documents: dict[tuple[str, int], dict[str, Any]] = {}
-        self.campaigns: dict[int, CampaignRun] = {}
-        self.trunks = TrunkPool([])
-        self.tried: dict[str, list[int]] = {}  # call id → trunks that were tried
-
-    @property
-    def expired(self) -> bool:
-        """Whether the enterprise's account is past its date (row E10)."""
-        doc = self.documents.get(("enterprise", self.id), {})
-        until = doc.get("valid_until_s")
-        return until is not None and wall_s() >= float(until)
-
-    @property
-    def time_zone(self) -> str:
-        """The enterprise's own zone."""
-        return str(self.documents.get(("enterprise", self.id), {}).get("time_zone") or "UTC")
-
-    def calls_of(self, campaign_id: int) -> list[Call]:
-        """The campaign's calls on the floor."""
-        return [c for c in self.floor.calls.values() if c.campaign_id == campaign_id]
 
 
 class Engine:
@@ -76,7 +52,12 @@ class Engine:
         self.prompts = prompts
         self.journal = Journal(connection)
         self.tenants: dict[int, Tenant] = {}
-        self.media_up = True
+        self.audio = Audio(self)
+        self.inbound = Inbound(self)
+        self.boards = QueueBoards(self)
+        self.asking = Asking()
+        self._media_down: set[int] = set()  # workers that are away
+        self.dial_ticket: Callable[[Tenant, str, int], None] = lambda tenant, ticket_id, user_id: None
         self.third_legs = ThirdLegs(self)
         self.desk_phones = DeskPhones(self)
         self.dial_preview: Callable[[Tenant, int], None] = lambda tenant, user_id: None
@@ -112,7 +93,7 @@ class Engine:
                     tenant.trunks.set_health(event.trunk_id, event.up)
             return
         if isinstance(event, p.InboundCall):
-            self.sip.reject(event.leg_id, 404, "Not Found")
+            self.inbound.invited(event)
             return
         if event.leg_id.startswith(PREFIX):
             self.desk_phones.on_sip(event)
@@ -123,22 +104,25 @@ class Engine:
         call_id = event.leg_id.split("~")[0]
         owner = self.find(call_id)
         if owner is None:
+            if isinstance(event, p.LegEnded):
+                self.inbound.ended(call_id)
             return
         call = owner.floor.calls[call_id]
         with logs.bind(tenant=owner.id, call=call_id):
             if isinstance(event, p.LegEnded) and self._try_next_trunk(owner, call, event):
                 return
             if isinstance(event, p.LegAnswered | p.LegEarlyMedia | p.LegUpdated):
-                self._far_media(call_id, event.sdp)
+                self.far_media(fx.call_port(call_id), event.sdp)
             if event.leg_id != call_id:
                 event = dataclasses.replace(event, leg_id=call_id)  # type: ignore[type-var]
             owner.floor.sip(event, wall_s())
             self.apply(owner)
 
-    def _far_media(self, call_id: str, sdp: p.Sdp) -> None:
+    def far_media(self, port: str, sdp: p.Sdp) -> None:
+        """Send where the far end of `port` listens."""
         try:
             self.media.update_port(
-                fx.call_port(call_id), remote=sdp.address, codec=sdp.codec, dtmf_pt=sdp.dtmf_pt,
+                port, remote=sdp.address, codec=sdp.codec, dtmf_pt=sdp.dtmf_pt,
                 sending=sdp.direction in ("sendrecv", "recvonly"),
             )  # fmt: skip
         except KeyError:
@@ -176,12 +160,17 @@ class Engine:
         """From the media client."""
         now = wall_s()
         if isinstance(event, p.MediaUp):
-            self.media_up = True
+            self._media_down.discard(event.worker)
         elif isinstance(event, p.MediaDown):
-            self.media_up = False
+            self._media_down.add(event.worker)
         for tenant in self.tenants.values():
             tenant.floor.media(event, now)
             self.apply(tenant)
+
+    @property
+    def media_up(self) -> bool:
+        """Whether a media worker is there to take calls."""
+        return len(self._media_down) < self.config.media_workers
 
     def on_edge(self, event: p.EdgeEvent) -> None:
         """From the browser edge."""
@@ -211,39 +200,18 @@ class Engine:
 
     def _apply(self, tenant: Tenant, effect: fx.Effect) -> None:
         now = wall_s()
+        if self.audio.carry_out(tenant, effect) or self._apply_in(tenant, effect):
+            return
         match effect:
-            case fx.Room(room_id=room, hears=hears):
-                try:
-                    self.media.set_room(room, hears)
-                except KeyError as missing:
-                    log.warning("room of %s: no port %s", room, missing)
-            case fx.Play(port_id=port, play_id=play, source=source, loop=loop, mix=mix):
-                self._media(lambda: self.media.play(port, play, self.prompts.get(source, source), loop=loop, mix=mix))
-            case fx.StopPlay(port_id=port):
-                self._media(lambda: self.media.stop_play(port))
-            case fx.SendDtmf(port_id=port, digits=digits):
-                self._media(lambda: self.media.send_dtmf(port, digits))
-            case fx.Record(recording_id=rid, left_port=left, right_port=right):
-                path = self.config.recordings_dir / "live" / str(tenant.id) / f"{rid}.wav"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._media(lambda: self.media.start_recording(rid, str(path), left, right))
-            case fx.RetargetRecord(recording_id=rid, left_port=left, right_port=right):
-                self._media(lambda: self.media.retarget_recording(rid, left, right))
-            case fx.PauseRecord(recording_id=rid, paused=paused):
-                self._media(lambda: self.media.pause_recording(rid, paused))
             case fx.OriginateParty():
                 self.third_legs.originate(tenant, effect)
             case fx.HangUpParty(party_key=key):
                 self.third_legs.hang_up(key)
             case fx.ParkedChanged():
                 self.journal.live(tenant.id, "parked", {"calls": tenant.floor.parked()})
-            case fx.StopRecord(recording_id=rid):
-                self._media(lambda: self.media.stop_recording(rid))
             case fx.HangUpLeg(call_id=call_id):
                 tried = len(tenant.tried.get(call_id, [0])) - 1
                 self.sip.hangup(f"{call_id}~{tried}" if tried else call_id)
-            case fx.ClosePort(call_id=call_id):
-                self.media.delete_port(fx.call_port(call_id))
             case fx.Originate(call_id=call_id):
                 self.spawn(self._originate(tenant, call_id, call_id), "originate")
             case fx.Fact(fact=fact, call_id=call_id):
@@ -257,12 +225,14 @@ class Engine:
                 call = tenant.floor.calls.get(call_id)
                 if call is not None:
                     self.journal.call(tenant.id, call_id, call)
+                    if call.mode == TRY:
+                        self.publish_try(tenant, call)
             case fx.CallGone():
                 self._call_gone(tenant, effect)
             case fx.ClosePhone(user_id=user_id):
                 self.desk_phones.close(tenant, user_id)
                 self.edge.close(f"{tenant.id}-{user_id}")
-                self.media.delete_port(fx.agent_port(tenant.id, user_id))
+                self.audio.close(fx.agent_port(tenant.id, user_id))
             case fx.Observed(campaign_id=campaign, kind=kind, at=at, value=value):
                 if campaign in tenant.campaigns:
                     tenant.campaigns[campaign].observe(kind, at, value)
@@ -273,24 +243,53 @@ class Engine:
             case _:
                 raise TypeError(f"no one carries out {type(effect).__name__}")
 
-    def _media(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except KeyError as missing:
-            log.warning("media: nothing is called %s", missing)
+    def _apply_in(self, tenant: Tenant, effect: fx.Effect) -> bool:
+        """Effects of calls that come in and wait; False for others."""
+        match effect:
+            case fx.AnswerLeg(call_id=call_id):
+                self.spawn(self.inbound.answer(tenant, call_id), "answer")
+            case fx.RefuseLeg():
+                self.inbound.refuse(tenant, effect)
+            case fx.AskHttp(call_id=call_id, ask=ask):
+                self.spawn(self._ask_http(tenant, call_id, ask), "a menu's request")
+            case fx.QueueChanged(queue_id=queue_id):
+                self.boards.changed(tenant.id, queue_id)
+            case fx.TodayChanged(queue_id=queue_id):
+                self.journal.save(today_key(tenant.id), str(queue_id), tenant.floor.today.get(queue_id))
+            case fx.TicketChanged(ticket_id=ticket_id):
+                self.journal.save(tickets_key(tenant.id), ticket_id, tenant.floor.tickets.get(ticket_id))
+            case fx.TryEnded(call=call):
+                self.publish_try(tenant, call)
+            case fx.DialQueued(ticket_id=ticket_id, user_id=user_id):
+                self.dial_ticket(tenant, ticket_id, user_id)
+            case _:
+                return False
+        return True
+
+    async def _ask_http(self, tenant: Tenant, call_id: str, ask: Any) -> None:
+        done = await self.asking.ask(ask)
+        tenant.floor.http_done(call_id, done, wall_s())
+        self.apply(tenant)
+
+    def publish_try(self, tenant: Tenant, call: Call) -> None:
+        """Where a call is that tries a menu (topic `flow-try:{user}`)."""
+        self.journal.live(tenant.id, f"flow-try:{call.agent_id}", {**where(call), "sent_to": call.bound_for})
 
     def _save_agent(self, tenant: Tenant, user_id: int) -> None:
         agent = tenant.floor.team.agents.get(user_id)
         if agent is not None:
             self.journal.agent(tenant.id, user_id, agent)
             self.journal.live(tenant.id, f"agent:{user_id}", team.view(agent))
+            for queue_id in agent.queues:
+                self.boards.changed(tenant.id, queue_id)
 
     def _call_gone(self, tenant: Tenant, gone: fx.CallGone) -> None:
         self.journal.call_gone(tenant.id, gone.call_id)
         tenant.tried.pop(gone.call_id, None)
         if gone.lead_id is not None:
             self.journal.landed(tenant.id, gone.lead_id)
-        tenant.trunks.release(gone.trunk_id)
+        if gone.trunk_id:
+            tenant.trunks.release(gone.trunk_id)
 
     def return_lead(self, tenant: Tenant, entry: dict[str, Any], reason: str, retry_after_s: float) -> None:
         """An undialed lead goes back to its list."""
@@ -311,7 +310,7 @@ class Engine:
             return
         codec = self.trunk_codec(tenant, call.trunk_id)
         try:
-            address = await self.media.create_port(fx.call_port(call_id), codec=codec)
+            address = await self.open_port(tenant, call_id, codec)
             self.sip.originate(
                 leg_id, call.trunk_id, call.dialed, call.caller_id, p.Sdp(address, codec), call.ring_timeout_s
             )
