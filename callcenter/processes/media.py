@@ -39,7 +39,8 @@ def _raise_priority() -> None:
     recordings inherits it: were it held up while it has the interpreter's lock, audio would wait for it.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+        # Threads that are begun later (a sentence being synthesised, say) are ordinary ones.
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
     except OSError:
         logger.info("no right to real-time scheduling (CAP_SYS_NICE); on a busy machine audio may suffer")
 

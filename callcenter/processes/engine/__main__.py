@@ -77,7 +77,8 @@ def _raise_priority() -> None:
     value alone lets others run in the middle of an answer, which doubled the time from the 200 OK to the voice.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+        # Threads that are begun later (a sentence being synthesised, say) are ordinary ones.
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
     except OSError:
         logging.getLogger(__name__).info("no right to a higher priority (CAP_SYS_NICE); a busy machine connects slower")
 
