@@ -2,7 +2,7 @@
 
 Measured while somebody waits: the *hazard* of an agent taking the next call (calls taken per second for each agent
 signed on), and the hazard of a waiting caller giving up (per second for each caller). Both are sums that halve every
-`HALF_LIFE_S`, so the queue's own pace of the last half hour counts, whatever the calls, pauses, wrap-ups and other
+`HALF_LIFE_S`, so the queue's own pace of the last hour or two counts, whatever the calls, pauses, wrap-ups and other
 queues of its agents that made it; no distribution of talk times has to be assumed.
 
 With `s` the rate of all agents together and `t` that of giving up, the line ahead of a caller shrinks from j to j − 1
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 
-HALF_LIFE_S = 1800.0
+HALF_LIFE_S = 3600.0
 ENOUGH = 5.0  # calls taken from a line; with fewer nothing is promised
 
 
