@@ -90,7 +90,7 @@ def _settings(node: str, verb: Verb, known: Known, flow_id: int | None) -> Itera
         meta, value = one.metadata, getattr(verb, one.name)
         if meta["when"] and str(getattr(verb, meta["when"][0])) not in meta["when"][1].split(","):
             continue
-        if meta["required"] and _empty(value):
+        if meta["required"] and _empty(meta["kind"], value):
             yield (
                 wrong("missing_prompt", one.name)
                 if meta["kind"] in (Kind.PROMPTS, Kind.TEXTS)
@@ -107,14 +107,14 @@ def _settings(node: str, verb: Verb, known: Known, flow_id: int | None) -> Itera
         yield Finding(said.code, said.severity, node, said.where, said.params)
 
 
-def _empty(value: Any) -> bool:
+def _empty(kind: Kind, value: Any) -> bool:
     if isinstance(value, str):
         return not value.strip()
-    if isinstance(value, Mapping):
-        return not any(v if not isinstance(v, str) else v.strip() for v in value.values()) and (
-            not value or not all(isinstance(v, str) for v in value.values())
-        )
-    return value is None or value == ()
+    if kind is Kind.TEXTS:
+        return not any(text.strip() for text in value.values())
+    if kind is Kind.PROMPTS:
+        return not any(value.values())
+    return value is None or (isinstance(value, Mapping | tuple) and not value)
 
 
 def _bounds(wrong: Any, name: str, meta: Mapping[str, Any], value: Any) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ _LEADING_HERE = {
     ),
     "flow": ("menu", ("flow.draft", _PUBLISHED)),
 }
-_NAMES_QUEUE = '$.** ? ((@.kind == "queue" && @.id == $id) || @.queue_id == $id)'
+_NAMES_QUEUE = '$.** ? ((@.kind == "queue" && @.id == $id) || @.queue_id == $id || @.queue == $id)'
 
 
 def visible(session: Session, actor: Actor) -> Select[Any]:
