@@ -24,7 +24,7 @@ from callcenter.calls import facts as f
 from callcenter.calls.models import Call
 from callcenter.clock import to_utc
 from callcenter.events.envelope import FACTS, Envelope, UnknownMessage
-from crm.actions import outcomes
+from crm.actions import outcomes, task_folding
 from crm.actions.callbacks import CallbackState
 from crm.actions.customers import customer_of_lead
 from crm.models import Callback, Lead, LeadStatus
@@ -81,6 +81,29 @@ def fold_round(session: Session, told: list[Told], zone: ZoneInfo, follows: Foll
     _end_leads(session, ended)
     for envelope, fact in told:
         _fold(session, envelope, fact, follows)
+    _fold_tasks(session, told, first)
+
+
+def _fold_tasks(session: Session, told: list[Told], first: list[f.CallEnded]) -> None:
+    """Messages and missed callers become tasks; who is spoken with has none left from before."""
+    ends = {id(fact) for fact in first}
+    connected: list[f.CallConnected] = []
+    changed = 0
+    for _, fact in told:
+        match fact:
+            case f.CallConnected():
+                connected.append(fact)
+            case f.VoicemailLeft():
+                changed += task_folding.contacts_made(session, connected) + 1
+                connected = []
+                task_folding.voicemail_left(session, fact)
+            case f.CallEnded() if id(fact) in ends and task_folding.is_missed(fact):
+                changed += task_folding.contacts_made(session, connected)
+                connected = []
+                changed += task_folding.call_missed(session, fact) is not None
+    changed += task_folding.contacts_made(session, connected)
+    if changed:
+        task_folding.changed(session)
 
 
 def _fold(session: Session, envelope: Envelope, fact: object, follows: Follows) -> None:

@@ -15,6 +15,7 @@ from callcenter.calls.models import Call, FactRow, Recording
 from callcenter.errors import NotFound
 from callcenter.telephony.models import TrunkRow
 from crm.models import Customer, Disposition, Lead
+from crm.queries import tasks
 from crm.queries.dispositions import disposition_of
 from dialer.models import Campaign
 from dialer.queries import numbers
@@ -94,13 +95,14 @@ def detail(session: Session, actor: Actor, call_id: str) -> dict[str, Any]:
 
 
 def recording(session: Session, actor: Actor, recording_id: str) -> tuple[Recording, Call]:
-    """A recording with its call, if `actor` sees the call. Raises NotFound."""
+    """A recording with its call, if `actor` sees the call, or a task made of it (a voicemail). Raises NotFound."""
     query: Any = (
         select(Recording, Call)
         .join(Call, Call.id == Recording.call_id)
         .where(Recording.id == recording_id, Recording.deleted_at.is_(None), Recording.state.in_(PLAYABLE))
     )
-    query = _scoped(session, actor, query)
+    if not tasks.plays(session, actor, recording_id):
+        query = _scoped(session, actor, query)
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound("There is no such recording.")

@@ -2,8 +2,8 @@
 
 `agent:{id}` is an agent's document, `queue:{id}` a queue's, `campaign:{id}` a campaign's console; `agents`, `queues`
 and `campaigns` are all of the enterprise's at once. `import:{id}` is an import's progress, `trunks` the health of all
-trunks, `menus` the callers in menus, `user:{id}` notices for one user, `flow-try:{id}` the menu that a user tries. A
-topic that nobody named here is refused.
+trunks, `menus` the callers in menus, `user:{id}` notices for one user, `flow-try:{id}` the menu that a user tries;
+`parked` the parked calls; `tasks` and `callbacks` tell only that some have changed. A topic that nobody named here is refused.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ PERMISSIONS: Final[dict[str, str]] = {
     "menus": "board.read",
     "import": "lists.import",
     "trunks": "trunks.read",
+    "parked": "desk.use",
+    "tasks": "tasks.read",
+    "callbacks": "customers.read",
 }
 # Topics that are all documents of another kind at once.
 COLLECTIONS: Final[dict[str, str]] = {"agents": "agent", "queues": "queue", "campaigns": "campaign"}
-WHOLE: Final = frozenset({*COLLECTIONS, "trunks", "menus"})  # topics without an id
+WHOLE: Final = frozenset({*COLLECTIONS, "trunks", "parked", "menus", "tasks", "callbacks"})  # topics without an id
 OWN: Final = frozenset({"agent", "user", "flow-try"})  # the user's own one is always shown
 MAX_LENGTH: Final = 80
 
