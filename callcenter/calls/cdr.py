@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callcenter.calls import facts as f
+from callcenter.calls import waiting
 from callcenter.calls.models import AgentStateRow, Call, Recording
 from callcenter.clock import to_utc
 from callcenter.db.base import Base
@@ -58,6 +59,7 @@ def fold(session: Session, told: Sequence[tuple[Envelope, object]]) -> None:
     _update(session, Call, "id", [{"id": c.call_id, "wrap_ended_at": to_utc(c.at)} for c in wrapped_up])
     _agent_states(session, [(e.id, s) for e, s in told if isinstance(s, f.AgentStateChanged)])
     _recordings(session, told)
+    waiting.fold(session, told)
 
 
 def _begin(tenant: int, fact: f.CallStarted | f.CallEnded) -> dict[str, object]:
@@ -66,7 +68,7 @@ def _begin(tenant: int, fact: f.CallStarted | f.CallEnded) -> dict[str, object]:
         "tenant_id": tenant, "id": fact.call_id, "mode": fact.mode, "campaign_id": fact.campaign_id,
         "lead_id": fact.lead_id, "customer_id": fact.customer_id, "agent_id": fact.agent_id,
         "trunk_id": fact.trunk_id, "phone_e164": fact.phone_e164, "caller_id": fact.caller_id,
-        "started_at": to_utc(fact.started_at),
+        "started_at": to_utc(fact.started_at), "direction": fact.direction, "did": fact.did,
     }  # fmt: skip
 
 
@@ -87,6 +89,10 @@ def _end(fact: f.CallEnded) -> dict[str, object]:
         "talk_s": round(fact.ended_at - fact.connected_at, 3) if fact.connected_at is not None else None,
         "hold_s": fact.hold_s,
         "mos": fact.mos,
+        "queue_id": fact.queue_id,
+        "queue_wait_s": fact.queue_wait_s,
+        "path": list(fact.path),
+        "shown": fact.shown,
     }
 
 

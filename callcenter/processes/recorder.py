@@ -152,7 +152,7 @@ def _record_alone(tenant: int, envelope: Envelope) -> None:
 
 _REFERENCES = {
     "campaign_id": "campaign", "lead_id": "lead", "customer_id": "customer", "agent_id": "user_account",
-    "trunk_id": "trunk", "disposition_id": "disposition",
+    "trunk_id": "trunk", "disposition_id": "disposition", "queue_id": "queue", "user_id": "user_account",
 }  # fmt: skip
 
 
