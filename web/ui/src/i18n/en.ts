@@ -135,6 +135,7 @@ export default {
     scripts: { write: "Write scripts" },
     flows: { read: "See menus, their figures and answers", write: "Build and publish menus" },
     board: { read: "See live figures of all agents" },
+    boards: { write: "Share boards and change shared ones" },
     rules: { write: "Change calling rules" },
     trunks: { read: "See trunks", write: "Change trunks" },
     users: { read: "See users", write: "Add and change users" },

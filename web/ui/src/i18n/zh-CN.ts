@@ -135,6 +135,7 @@ export default {
     scripts: { write: "编辑话术" },
     flows: { read: "查看语音菜单及其统计和调查结果", write: "编辑并发布语音菜单" },
     board: { read: "查看全部坐席的实时数据" },
+    boards: { write: "共享看板、修改共享看板" },
     rules: { write: "编辑拨打规则" },
     trunks: { read: "查看中继", write: "编辑中继" },
     users: { read: "查看用户", write: "新增和编辑用户" },

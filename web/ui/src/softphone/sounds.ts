@@ -60,6 +60,15 @@ export class Sounds {
     ]);
   }
 
+  /** A figure on a board asks for attention: two even tones. */
+  alarm(): void {
+    this.quiet();
+    this.play([
+      { hz: [740], fromS: 0, forS: 0.25 },
+      { hz: [740], fromS: 0.4, forS: 0.25 },
+    ]);
+  }
+
   /** Stop whatever sounds. */
   quiet(): void {
     clearInterval(this.ringTimer);

@@ -58,6 +58,13 @@ export function useErrand(): { busy: Ref<boolean>; run: (work: () => Promise<unk
   return { busy, run };
 }
 
+/** Whom a call can be given to. */
+export interface Target {
+  kind: "agent" | "queue" | "menu" | "voicemail" | "number";
+  id: number | null;
+  number: string;
+}
+
 export type WantedState = "available" | "paused" | "offline";
 
 export const ask = {
@@ -67,6 +74,18 @@ export const ask = {
   hold: (on: boolean) => api.post("/api/agent/call/hold", { body: { on } }),
   digits: (digits: string) => api.post("/api/agent/call/dtmf", { body: { digits } }),
   preview: (dial: boolean) => api.post("/api/agent/call/preview", { body: { dial } }),
+  answer: () => api.post("/api/agent/call/answer"),
+  decline: () => api.post("/api/agent/call/decline"),
+  transfer: (to: Target, attended: boolean) => api.post("/api/agent/call/transfer", { body: { kind: to.kind, id: to.id, number: to.number, attended } }),
+  completeTransfer: () => api.post("/api/agent/call/transfer/complete"),
+  conference: () => api.post("/api/agent/call/conference"),
+  leave: () => api.post("/api/agent/call/leave"),
+  dropParty: (key: string) => api.post("/api/agent/call/drop-party", { body: { party_key: key } }),
+  park: async () => ((await api.post("/api/agent/call/park")) as { result: { slot: string } }).result.slot,
+  pickUp: (slot: string) => api.post("/api/agent/call/pick-up", { body: { slot } }),
+  record: (action: "start" | "pause" | "resume") => api.post("/api/agent/call/record", { body: { action } }),
+  voicemailDrop: (promptId: number) => api.post("/api/agent/call/voicemail-drop", { body: { prompt_id: promptId } }),
+  customer: (customerId: number) => api.post("/api/agent/call/customer", { body: { customer_id: customerId } }),
 };
 
 /** Whether a key press belongs to what is being typed or to something that lies over the page. */

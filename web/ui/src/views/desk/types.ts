@@ -1,7 +1,7 @@
 /** The live documents of agents, as the server publishes them (callcenter/acd/views.py). Times in epoch seconds. */
 
 export type AgentState = "offline" | "available" | "ringing" | "on_call" | "wrap_up" | "paused";
-export type CallState = "preview" | "dialing" | "ringing" | "talking" | "held" | "far_hold" | "ended";
+export type CallState = "preview" | "offered" | "dialing" | "ringing" | "talking" | "consulting" | "held" | "far_hold" | "ended";
 
 /** What the pop shows at once, from the hopper. */
 export interface Card {
@@ -14,6 +14,26 @@ export interface Card {
   campaign?: string;
   script_id?: number | null;
   attempts?: number;
+}
+
+/** Somebody else in the call. */
+export interface PartyView {
+  key: string;
+  role: "talk" | "consult" | "listen" | "whisper";
+  state: "ringing" | "talking";
+  since: number;
+  user_id: number | null;
+  name: string;
+  number: string;
+}
+
+/** One of several customers with the caller's number. */
+export interface Match {
+  customer_id: number | null;
+  lead_id?: number | null;
+  name: string;
+  company?: string;
+  owner_name?: string;
 }
 
 export interface CallView {
@@ -35,6 +55,18 @@ export interface CallView {
   cause: string;
   dispositioned: boolean;
   preview_until: number | null;
+  answer_until: number | null;
+  auto_answer: boolean;
+  did: string;
+  queue_id: number | null;
+  queue_name: string;
+  queued_at: number | null;
+  path: string[];
+  shown: Record<string, string>;
+  matches: Match[];
+  parties: PartyView[];
+  /** What the record button does: "", start, pause, resume. */
+  can_record: "" | "start" | "pause" | "resume";
 }
 
 export interface PhoneView {
@@ -58,11 +90,16 @@ export interface AgentView {
   phone: PhoneView;
   call: CallView | null;
   campaigns: number[];
+  queues: number[];
+  device: "browser" | "number";
+  supervising: { agent_id?: number; how?: string; call_id?: string };
   next_call_s: number | null;
 }
 
 export const PAUSE_REASONS = ["break", "meal", "meeting", "training", "technical", "other"] as const;
 /** States in which a call takes the line. */
-export const LINE_TAKEN: readonly CallState[] = ["dialing", "ringing", "talking", "held", "far_hold"];
+export const LINE_TAKEN: readonly CallState[] = ["dialing", "ringing", "talking", "consulting", "held", "far_hold"];
+/** States of a call in which a conversation goes on, whoever hears whom. */
+export const IN_TALK: readonly CallState[] = ["talking", "consulting", "held", "far_hold"];
 /** States of an agent in which a call, or its wrap-up, goes on. */
 export const WITH_A_CALL: readonly AgentState[] = ["ringing", "on_call", "wrap_up"];
