@@ -36,6 +36,19 @@ def change_profile(actor: Actor, *, locale: str | None = None, name: str | None 
             settings_changed(session, "user", user.id)
 
 
+def choose_phone(actor: Actor, kind: str, number: str) -> None:
+    """What the actor speaks with from now on: `kind` browser, or number with `number` (E.164). The number is kept while
+    the browser is chosen."""
+    with tenant_session(actor.tenant_id) as session:
+        user = _own(session, actor)
+        before = {"phone_device": user.phone_device, "phone_number": user.phone_number}
+        user.phone_device = kind
+        user.phone_number = number or user.phone_number
+        after = {"phone_device": user.phone_device, "phone_number": user.phone_number}
+        if before != after:
+            record(session, actor, "update", "user", user.id, name=user.name, before=before, after=after)
+
+
 def change_password(
     actor: Actor,
     current: str,

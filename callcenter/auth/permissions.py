@@ -10,6 +10,7 @@ from typing import Final
 
 PERMISSIONS: Final[tuple[str, ...]] = (
     "desk.use",  # be an agent: phone, states, dispositions
+    "desk.telephone",  # use a telephone in place of the browser's phone
     "calls.dial",  # manual and click-to-call dialing
     "calls.read",
     "recordings.play",
@@ -38,6 +39,10 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "queues.read",  # queues, skills, their figures
     "queues.write",
     "board.read",  # live figures of all agents
+    "supervise.listen",
+    "supervise.join",  # whisper, barge, take over
+    "supervise.state",  # change agents' states and queues
+    "supervise.message",
     "boards.write",  # share boards, change shared ones
     "rules.write",  # calling rules
     "trunks.read",
@@ -54,6 +59,7 @@ PERMISSIONS: Final[tuple[str, ...]] = (
 
 _AGENT = (
     "desk.use",
+    "desk.telephone",
     "calls.dial",
     "calls.read",
     "recordings.play",
@@ -68,6 +74,10 @@ _AGENT = (
 _SUPERVISOR = (
     *_AGENT,
     "board.read",
+    "supervise.listen",
+    "supervise.join",
+    "supervise.state",
+    "supervise.message",
     "boards.write",
     "queues.read",
     "numbers.read",

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callcenter.calls import facts as f
-from callcenter.calls import waiting
+from callcenter.calls import party_rows, waiting
 from callcenter.calls.models import AgentStateRow, Call, Recording
 from callcenter.clock import to_utc
 from callcenter.db.base import Base
@@ -60,6 +60,7 @@ def fold(session: Session, told: Sequence[tuple[Envelope, object]]) -> None:
     _agent_states(session, [(e.id, s) for e, s in told if isinstance(s, f.AgentStateChanged)])
     _recordings(session, told)
     waiting.fold(session, told)
+    party_rows.fold(session, told)
 
 
 def _begin(tenant: int, fact: f.CallStarted | f.CallEnded) -> dict[str, object]:

@@ -27,10 +27,10 @@ class FactRow(Base, TenantOwned):
 
 class Call(Base, TenantOwned):
     """A CDR. All times UTC. `outcome`: answered-and-connected `connected`, `abandoned`, of a call that came in also
-    `menu` (it ended in a menu), `voicemail`, `callback` (it keeps its place), else the hang-up cause (busy, no_answer …).
-    `wait_ms`: from the answer to the agent. `talk_s`: from the connection to the end, holds included. `did`: our number
-    that was called; `queue_id` the last queue, `queue_wait_s` in all of them; `path` the menus passed, `shown` what they
-    learned for the agent."""
+    `menu` (it ended in a menu), `voicemail`, `callback` (it keeps its place), else the hang-up cause (busy, no_answer
+    …). `wait_ms`: from the answer to the agent. `talk_s`: from the connection to the end, holds included. `did`: our
+    number that was called; `queue_id` the last queue, `queue_wait_s` in all of them; `path` the menus passed, `shown`
+    what they learned for the agent."""
 
     __tablename__ = "call"
     __table_args__ = (
@@ -76,8 +76,8 @@ class Call(Base, TenantOwned):
 
 
 class CallQueueStay(Base, TenantOwned):
-    """One stay of a call in one queue. `since` is earlier than `entered_at` where it kept its place; `how` it left (as in
-    `facts.CallLeftQueue`) is empty while it waits; `wait_s` counts from `entered_at`."""
+    """One stay of a call in one queue. `since` is earlier than `entered_at` where it kept its place; `how` it left (as
+    in `facts.CallLeftQueue`) is empty while it waits; `wait_s` counts from `entered_at`."""
 
     __tablename__ = "call_queue_stay"
     __table_args__ = (
@@ -131,18 +131,15 @@ class QueueCallback(Base, TenantOwned):
 
 
 class CallParty(Base, TenantOwned):
-    """Somebody besides the customer and the first agent in a call: a colleague, a third number, a supervisor; or (`role`
-    transfer) where a transfer went. `id` is the call's, the party's key and `called_at` together. `outcome`: talked, agent
-    (it had the call from then on), why it never talked (busy, no_answer, declined …), or the kind of transfer. No key to
-    users: the row outlives them."""
+    """Somebody besides the customer and the first agent in a call: a colleague, a third number, a supervisor; or
+    (`role` transfer) where a transfer went. `id` is the call's, the party's key and `called_at` together. `outcome`:
+    talked, agent (it had the call from then on), why it never talked (busy, no_answer, declined …), or the kind of
+    transfer. No key to users: the row outlives them."""
 
     __tablename__ = "call_party"
-    __table_args__ = (
-        Index("ix_call_party_call", "call_id"),
-        Index("ix_call_party_user", "tenant_id", "user_id", "called_at"),
-    )
+    __table_args__ = (Index("ix_call_party_user", "tenant_id", "user_id", "called_at"),)
     id: Mapped[str] = mapped_column(Text, primary_key=True)
-    call_id: Mapped[str] = mapped_column(Text)
+    call_id: Mapped[str] = mapped_column(Text, index=True)
     party_key: Mapped[str] = mapped_column(Text)
     role: Mapped[str] = mapped_column(Text)  # talk, consult, listen, whisper, transfer
     user_id: Mapped[int | None] = mapped_column(BigInteger)

@@ -33,6 +33,15 @@ class Callee:
     card: dict[str, object]
 
 
+def dialable(session: Session, number: str) -> str:
+    """`number` as typed, read as one of the enterprise's country: E.164. Raises InvalidInput."""
+    phone = Normaliser(session.scalar(select(Enterprise.country)) or "CN").read(number)
+    if phone.fault is not None:
+        sentence = "This is not a phone number that can be dialed."
+        raise InvalidInput(sentence, code="number_invalid", fields={"number": sentence})
+    return phone.e164
+
+
 def callee(
     session: Session,
     actor: Actor,
@@ -55,11 +64,7 @@ def callee(
         given["customer_id"] = customer_id
     person = cards.find(session, actor, **given) if given else None
     if number is not None:
-        phone = Normaliser(session.scalar(select(Enterprise.country)) or "CN").read(number)
-        if phone.fault is not None:
-            sentence = "This is not a phone number that can be dialed."
-            raise InvalidInput(sentence, code="number_invalid", fields={"number": sentence})
-        e164 = phone.e164
+        e164 = dialable(session, number)
     else:
         phones = person.phones if person is not None else []
         if phone_index >= len(phones):

@@ -7,6 +7,8 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from callcenter.calls.commands import (
+    AnswerCall,
+    DeclineCall,
     Dtmf,
     HangUp,
     Hold,
@@ -64,6 +66,22 @@ def post_pause_after(given: dict[str, Any]) -> dict[str, Any]:
 def post_hangup() -> dict[str, Any]:
     """End the call."""
     return _send(HangUp)
+
+
+@blueprint.post("/call/answer")
+@requires("desk.use")
+@blueprint.response(200, AgentDoneSchema)
+def post_answer() -> dict[str, Any]:
+    """Pick up the call that rings."""
+    return _send(AnswerCall)
+
+
+@blueprint.post("/call/decline")
+@requires("desk.use")
+@blueprint.response(200, AgentDoneSchema)
+def post_decline() -> dict[str, Any]:
+    """Do not take the call that rings: it goes on to the next, the agent is paused."""
+    return _send(DeclineCall)
 
 
 @blueprint.post("/call/hold")

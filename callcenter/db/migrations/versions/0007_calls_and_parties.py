@@ -1,7 +1,8 @@
 """calls and parties
 
 What a call that came in leaves behind: its number, queue and menus in the CDR, its stays in queues, its ringing at
-agents, the places that were kept.
+agents, the places that were kept. Who else was in a call, and the telephone that an agent speaks with. The built-in
+roles of enterprises that exist already get the permissions that new ones start with.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-FENCED = ("call_queue_stay", "call_offer", "queue_callback")
+FENCED = ("call_queue_stay", "call_offer", "queue_callback", "call_party")
+GIVEN = {
+    "desk.telephone": ("owner", "admin", "supervisor", "agent"),
+    "supervise.listen": ("owner", "admin", "supervisor"),
+    "supervise.join": ("owner", "admin", "supervisor"),
+    "supervise.state": ("owner", "admin", "supervisor"),
+    "supervise.message": ("owner", "admin", "supervisor"),
+}
 
 
 def _text(name: str, default: str | None = None) -> sa.Column[Any]:
@@ -93,6 +101,21 @@ def upgrade() -> None:
         _text("how", ""),
         _text("dialed_call_id", ""),
     )
+    op.create_table(
+        "call_party",
+        *_owned("call_party"),
+        _text("call_id"),
+        _text("party_key"),
+        _text("role"),
+        sa.Column("user_id", sa.BigInteger(), nullable=True),
+        _text("number", ""),
+        sa.Column("by_user", sa.BigInteger(), nullable=True),
+        _at("called_at"),
+        _at("answered_at", nullable=True),
+        _at("left_at", nullable=True),
+        _text("outcome", ""),
+    )
+    op.create_index("ix_call_party_user", "call_party", ["tenant_id", "user_id", "called_at"])
     op.create_index("ix_call_queue_stay_queue", "call_queue_stay", ["queue_id", "entered_at"])
     op.create_index("ix_call_queue_stay_entered", "call_queue_stay", ["tenant_id", "entered_at"])
     op.create_index("ix_call_offer_agent", "call_offer", ["agent_id", "offered_at"])
@@ -102,10 +125,30 @@ def upgrade() -> None:
         op.create_index(op.f(f"ix_{table}_tenant_id"), table, ["tenant_id"])
         for statement in rls.fence(table):
             op.execute(statement)
+    op.add_column("user_account", _text("phone_device", "browser"))
+    op.add_column("user_account", _text("phone_number", ""))
+    for permission, keys in GIVEN.items():
+        op.execute(
+            sa.text(
+                "UPDATE role SET permissions = array_append(permissions, :permission)"
+                " WHERE built_in AND key = ANY(:keys) AND NOT :permission = ANY(permissions)"
+            ).bindparams(
+                sa.bindparam("permission", permission, type_=sa.Text()),
+                sa.bindparam("keys", list(keys), type_=postgresql.ARRAY(sa.Text())),
+            )
+        )
 
 
 def downgrade() -> None:
     """See the title."""
+    for permission in GIVEN:
+        op.execute(
+            sa.text("UPDATE role SET permissions = array_remove(permissions, :permission)").bindparams(
+                sa.bindparam("permission", permission, type_=sa.Text())
+            )
+        )
+    for column in ("phone_number", "phone_device"):
+        op.drop_column("user_account", column)
     for table in FENCED:
         op.drop_table(table)
     op.drop_index("ix_call_queue", "call")
