@@ -15,7 +15,7 @@ from callcenter.audit.models import Actor, record
 from callcenter.db.outbox import settings_changed
 from callcenter.errors import Conflict, InvalidInput
 from ivr import queries, used
-from ivr.flow import Flow
+from ivr.flow import Flow, stored
 from ivr.models import FlowRow, FlowVersion
 from ivr.validate import validate
 from ivr.verb import Severity
@@ -82,7 +82,7 @@ def save_draft(session: Session, actor: Actor, flow_id: int, revision: int, flow
 def publish(session: Session, actor: Actor, flow_id: int, revision: int, note: str = "") -> FlowRow:
     """Make the draft a version and let callers hear it from their next call on. Raises ChangedMeanwhile, HasErrors."""
     row = _current(session, flow_id, revision)
-    findings = validate(queries.graph(row.draft), queries.known(session), row.id)
+    findings = validate(stored(row.draft), queries.known(session), row.id)
     if any(f.severity is Severity.ERROR for f in findings):
         raise HasErrors("The menu has errors. Mend them first.", params={"findings": [f.plain() for f in findings]})
     last = session.scalar(select(func.max(FlowVersion.version)).where(FlowVersion.flow_id == row.id)) or 0
@@ -98,7 +98,7 @@ def roll_back(session: Session, actor: Actor, flow_id: int, version: int) -> Flo
     that version points at what is gone."""
     row = queries.find(session, flow_id, lock=True)
     found = queries.version(session, row.id, version)
-    findings = validate(queries.graph(found.flow), queries.known(session), row.id)
+    findings = validate(stored(found.flow), queries.known(session), row.id)
     if any(f.severity is Severity.ERROR for f in findings):
         raise HasErrors(
             "This version does not work any more: something it points at is gone.",

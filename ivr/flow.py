@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from callcenter import wire
+
 
 @dataclass(frozen=True)
 class Node:
@@ -39,3 +43,11 @@ class Flow:
             if node.id == node_id:
                 return node
         raise KeyError(node_id)
+
+
+def stored(value: Any) -> Flow:
+    """What lies in a table as a flow; an empty one if it can't be read."""
+    try:
+        return wire.convert(value, Flow)
+    except msgspec.ValidationError:
+        return Flow(start="", nodes=())

@@ -1,35 +1,29 @@
-"""Menus as lists, the editor and the figures show them, and what they can point at."""
+"""Menus as the list and the editor show them, and what they can point at."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from callcenter import wire
-from callcenter.auth.models import User
+from callcenter.acd.models import Queue
+from callcenter.acd.queries import agents
 from callcenter.clock import utc_now
-from callcenter.db.base import Base
-from callcenter.errors import InvalidInput, NotFound
-from callcenter.tenancy.models import Enterprise
+from callcenter.errors import NotFound
+from callcenter.numbers.models import CalendarRow
+from callcenter.prompts.models import Prompt
+from ivr.figures import zone_of
 from ivr.findings import Finding
-from ivr.flow import Flow
-from ivr.models import FlowNodeDay, FlowRow, FlowVersion, SurveyAnswerRow
+from ivr.flow import Flow, stored
+from ivr.models import FlowRow, FlowVersion
 from ivr.simulate import simulate
 from ivr.used import Users, users
 from ivr.validate import Known, validate
 from ivr.verb import Severity
 from ivr.world import FloorWorld
-
-HANG_UP = "hang_up"  # the way of a caller who left the call
-DAYS = 30  # of figures, where no dates are given
-DAYS_MAX = 400
 
 
 def find(session: Session, flow_id: int, *, lock: bool = False) -> FlowRow:
@@ -50,17 +44,9 @@ def version(session: Session, flow_id: int, number: int) -> FlowVersion:
     return row
 
 
-def graph(stored: Any) -> Flow:
-    """What lies in a table as a flow; an empty one if it can't be read."""
-    try:
-        return wire.convert(stored, Flow)
-    except msgspec.ValidationError:
-        return Flow(start="", nodes=())
-
-
 def graph_of(session: Session, row: FlowRow, number: int) -> Flow:
     """The flow of a version, or for 0 the draft. Raises NotFound."""
-    return graph(row.draft if number == 0 else version(session, row.id, number).flow)
+    return stored(row.draft if number == 0 else version(session, row.id, number).flow)
 
 
 def listed(search: str) -> Select[Any]:
@@ -95,7 +81,7 @@ def _summary(row: FlowRow, published: FlowVersion | None, leading: Users) -> dic
         "id": row.id,
         "name": row.name,
         "description": row.description,
-        "nodes": len(graph(row.draft).nodes),
+        "nodes": len(stored(row.draft).nodes),
         "published": row.published,
         "draft_changed": published is None or published.flow != row.draft,
         "used_by": leading.get(row.id, []),
@@ -109,12 +95,12 @@ def detail(session: Session, row: FlowRow) -> dict[str, Any]:
     published = version(session, row.id, row.published) if row.published is not None else None
     return {
         **summary(session, row),
-        "draft": wire.plain(graph(row.draft)),
+        "draft": wire.plain(stored(row.draft)),
         "revision": row.revision,
-        "published_version": {**version_line(row, published), "flow": wire.plain(graph(published.flow))}
+        "published_version": {**version_line(row, published), "flow": wire.plain(stored(published.flow))}
         if published is not None
         else None,
-        **counted(validate(graph(row.draft), known(session), row.id)),
+        **counted(validate(stored(row.draft), known(session), row.id)),
     }
 
 
@@ -145,14 +131,12 @@ def counted(findings: list[Finding]) -> dict[str, Any]:
 
 def options(session: Session) -> dict[str, list[dict[str, Any]]]:
     """Ids and names, by kind: queues, flows, agents, prompts, calendars."""
-    agents = session.execute(select(User.id, User.name).where(User.enabled).order_by(User.name, User.id))
-    flows = session.execute(select(FlowRow.id, FlowRow.name).order_by(FlowRow.name, FlowRow.id))
     return {
-        "queues": _named(session, "queue"),
-        "flows": [{"id": i, "name": n} for i, n in flows],
-        "agents": [{"id": i, "name": n} for i, n in agents],
-        "prompts": _named(session, "prompt"),
-        "calendars": _named(session, "calendar"),
+        "queues": _named(session, Queue),
+        "flows": _named(session, FlowRow),
+        "agents": [{"id": u.id, "name": u.name} for u in agents(session)],
+        "prompts": _named(session, Prompt),
+        "calendars": _named(session, CalendarRow),
     }
 
 
@@ -160,24 +144,16 @@ def known(session: Session) -> Known:
     """Ids that exist. Menus: those that were published."""
     published = session.scalars(select(FlowRow.id).where(FlowRow.published.is_not(None)))
     return Known(
-        queues=_ids(session, "queue"),
+        queues=frozenset(session.scalars(select(Queue.id))),
         flows=frozenset(published),
-        agents=frozenset(session.scalars(select(User.id))),
-        prompts=_ids(session, "prompt"),
-        calendars=_ids(session, "calendar"),
+        agents=frozenset(u.id for u in agents(session)),
+        prompts=frozenset(session.scalars(select(Prompt.id))),
+        calendars=frozenset(session.scalars(select(CalendarRow.id))),
     )
 
 
-def _ids(session: Session, table: str) -> frozenset[int] | None:
-    found = Base.metadata.tables.get(table)
-    return None if found is None else frozenset(session.scalars(select(found.c.id)))
-
-
-def _named(session: Session, table: str) -> list[dict[str, Any]]:
-    found = Base.metadata.tables.get(table)
-    if found is None:
-        return []
-    rows = session.execute(select(found.c.id, found.c.name).order_by(found.c.name, found.c.id))
+def _named(session: Session, kind: type[FlowRow | Queue | Prompt | CalendarRow]) -> list[dict[str, Any]]:
+    rows = session.execute(select(kind.id, kind.name).order_by(kind.name, kind.id))
     return [{"id": i, "name": n} for i, n in rows]
 
 
@@ -200,7 +176,7 @@ def simulated(
     variables: Mapping[str, str],
 ) -> dict[str, Any]:
     """What a caller would hear of `flow`, or of the draft, who does `inputs`."""
-    drawn = graph(flow or row.draft)
+    drawn = stored(flow or row.draft)
     doc = {"id": row.id, "name": row.name, "version": 0, "flow": wire.plain(drawn)}
     others = {
         r.id: {
@@ -212,67 +188,5 @@ def simulated(
         for r in session.scalars(select(FlowRow).where(FlowRow.published.is_not(None), FlowRow.id != row.id))
         if r.published is not None
     }
-    *_, zone = period(session, None, None)
-    world = FloorWorld(zone.key)
+    world = FloorWorld(zone_of(session).key)
     return simulate(doc, inputs, others=others, variables=variables, world=world, now=utc_now().timestamp())
-
-
-# ---------------------------------------------------------------------------------------------------------- figures
-
-
-def period(session: Session, first: date | None, last: date | None) -> tuple[date, date, ZoneInfo]:
-    """The days asked for, both included, in the enterprise's zone; the last 30 if nothing is said. Raises
-    InvalidInput."""
-    zone = ZoneInfo(
-        session.scalars(select(Enterprise.time_zone).where(Enterprise.id == session.info["tenant_id"])).one()
-    )
-    last = last or utc_now().astimezone(zone).date()
-    first = first or last - timedelta(days=DAYS - 1)
-    if not 0 <= (last - first).days < DAYS_MAX:
-        sentence = f"Choose from one day to {DAYS_MAX} days, the first not after the last."
-        raise InvalidInput(sentence, code="bad_period", fields={"from": sentence})
-    return first, last, zone
-
-
-def figures(
-    session: Session, flow_id: int, first: date | None, last: date | None, number: int | None
-) -> dict[str, Any]:
-    """Per node: how many callers were in it, hung up in it, how long they stayed, which ways they took."""
-    first, last, _ = period(session, first, last)
-    query = (
-        select(FlowNodeDay.node_id, FlowNodeDay.way, func.sum(FlowNodeDay.calls), func.sum(FlowNodeDay.seconds))
-        .where(FlowNodeDay.flow_id == flow_id, FlowNodeDay.day.between(first, last))
-        .group_by(FlowNodeDay.node_id, FlowNodeDay.way)
-    )
-    if number is not None:
-        query = query.where(FlowNodeDay.version == number)
-    ways: dict[str, dict[str, int]] = defaultdict(dict)
-    seconds: dict[str, float] = defaultdict(float)
-    for node, way, calls, spent in session.execute(query):
-        ways[node][way] = int(calls)
-        seconds[node] += float(spent)
-    return {"from_": first, "to": last, "nodes": [_node_figures(n, ways[n], seconds[n]) for n in sorted(ways)]}
-
-
-def _node_figures(node: str, ways: Mapping[str, int], seconds: float) -> dict[str, Any]:
-    reached = sum(ways.values())
-    return {
-        "node": node,
-        "reached": reached,
-        "left": ways.get(HANG_UP, 0),
-        "average_s": round(seconds / reached, 2) if reached else None,
-        "ways": dict(ways),
-    }
-
-
-def answers(session: Session, flow_id: int, first: date | None, last: date | None, node: str) -> Select[Any]:
-    """Answers to survey questions, the newest first."""
-    first, last, zone = period(session, first, last)
-    begin = datetime.combine(first, time(0), tzinfo=zone).astimezone(UTC)
-    end = datetime.combine(last + timedelta(days=1), time(0), tzinfo=zone).astimezone(UTC)
-    query = (
-        select(SurveyAnswerRow)
-        .where(SurveyAnswerRow.flow_id == flow_id, SurveyAnswerRow.at >= begin, SurveyAnswerRow.at < end)
-        .order_by(SurveyAnswerRow.at.desc(), SurveyAnswerRow.id)
-    )
-    return query.where(SurveyAnswerRow.node_id == node) if node else query

@@ -200,11 +200,11 @@ def simulate(
     """Call the menu `doc` and do `inputs` ({kind: key, silence, http, recorded, hang_up, …}) one after the other;
     prompts are heard to their end where nothing cuts them short. `others`: the menus it can go to. Plain data."""
     control = IvrControl(world or FloorWorld())
-    for flow_id, other in others.items():
+    for flow_id, other in {**others, int(doc["id"]): doc}.items():
         control.settle(flow_id, other)
     one = Simulation(control, call_in(), now)
     one.call.run = {"variables": dict(variables)}
-    one.start(int(doc["id"]), doc)
+    one.start(int(doc["id"]))
     for given in inputs:
         _play_out(one)
         match given["kind"]:

@@ -164,6 +164,11 @@ class Run:
 
     # ---------------------------------------------------------------------------------------------- what others see
 
+    @property
+    def tried(self) -> bool:
+        """Whether this is a draft that somebody tries out: what he answers does not count."""
+        return self.data.get("doc") is not None
+
     def show(self, label: str, value: str) -> None:
         """Show it to the agent."""
         self.answers.append(c.Show({label: value}))

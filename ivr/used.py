@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from callcenter.acd.models import Queue
 from callcenter.calls.destination import DestinationKind
 from callcenter.numbers.models import DidNumber
+from ivr.flow import stored
 from ivr.models import FlowRow, FlowVersion
 
 Users = dict[int, list[dict[str, Any]]]  # menu's id → [{kind: number, queue or flow; id; name}]
@@ -51,8 +52,8 @@ def _menus(value: Any) -> Iterator[int]:
             yield from _menus(part)
 
 
-def _gotos(flow: dict[str, Any]) -> Iterator[int]:
-    for node in flow.get("nodes", []):
-        target = node.get("settings", {}).get("flow") if node.get("verb") == "goto" else None
+def _gotos(flow: Any) -> Iterator[int]:
+    for node in stored(flow).nodes:
+        target = node.settings.get("flow") if node.verb == "goto" else None
         if isinstance(target, int):
             yield target

@@ -29,6 +29,7 @@ from crm.actions.callbacks import CallbackState
 from crm.actions.customers import customer_of_lead
 from crm.models import Callback, Lead, LeadStatus
 from dialer.models import Campaign, CampaignDay, Refusal
+from ivr import figures as menus
 
 Told = tuple[Envelope, object]
 
@@ -81,6 +82,7 @@ def fold_round(session: Session, told: list[Told], zone: ZoneInfo, follows: Foll
     _end_leads(session, ended)
     for envelope, fact in told:
         _fold(session, envelope, fact, follows)
+    menus.fold(session, told, zone)
     _fold_tasks(session, told, first)
 
 

@@ -93,9 +93,9 @@ class Survey(Verb):
 
     def _answer(self, run: Run, key: str, recording_id: str = "") -> str:
         words = self.keys.get(key, "").strip() or key
-        run.tell(
-            SurveyAnswer(run.call.call_id, run.data["flow_id"], run.node, self.question, words, run.now, recording_id)
-        )
+        if not run.tried:
+            flow_id = run.data["flow_id"]
+            run.tell(SurveyAnswer(run.call.call_id, flow_id, run.node, self.question, words, run.now, recording_id))
         run.put(self.variable, key or recording_id)
         if self.show and words:
             run.show(self.question, words)

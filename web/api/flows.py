@@ -11,8 +11,9 @@ from callcenter.calls.commands import TryFlow
 from callcenter.db.session import tenant_session
 from callcenter.errors import Forbidden
 from callcenter.events import streams
-from ivr import actions, palette, queries
+from ivr import actions, figures, palette, queries
 from ivr.compare import compare
+from ivr.flow import stored
 from ivr.models import SurveyAnswerRow
 from ivr.validate import validate
 from web.http import PageQuery, current_actor, paged, requires, tenant_id
@@ -135,7 +136,7 @@ def validate_flow(given: dict[str, Any], flow_id: int) -> dict[str, Any]:
     """Everything that is wrong with the given graph, or with the saved draft. Nothing is stored."""
     with tenant_session(tenant_id()) as db:
         row = queries.find(db, flow_id)
-        flow = queries.graph(given["flow"] or row.draft)
+        flow = stored(given["flow"] or row.draft)
         return queries.counted(validate(flow, queries.known(db), row.id))
 
 
@@ -192,7 +193,7 @@ def get_flow_version(flow_id: int, version: int) -> dict[str, Any]:
     with tenant_session(tenant_id()) as db:
         row = queries.find(db, flow_id)
         found = queries.version(db, flow_id, version)
-        return {**queries.version_line(row, found), "flow": wire.plain(queries.graph(found.flow))}
+        return {**queries.version_line(row, found), "flow": wire.plain(stored(found.flow))}
 
 
 @blueprint.get("/<int:flow_id>/versions/<int:version>/compare/<int:other>")
@@ -220,7 +221,7 @@ def try_flow(given: dict[str, Any], flow_id: int) -> dict[str, Any]:
         raise Forbidden("Only a user has a phone.")
     with tenant_session(tenant_id()) as db:
         row = queries.find(db, flow_id)
-        flow = wire.plain(queries.graph(given["flow"] or row.draft))
+        flow = wire.plain(stored(given["flow"] or row.draft))
         doc = {"id": row.id, "name": row.name, "version": 0, "flow": flow}
     answer = streams.send(tenant_id(), TryFlow(user_id=user_id, flow_id=flow_id, doc=doc))
     return {"call_id": str((answer or {}).get("call_id", "")), "topic": f"flow-try:{user_id}"}
@@ -244,7 +245,7 @@ def flow_figures(args: dict[str, Any], flow_id: int) -> dict[str, Any]:
     """Per node: reached, left, time, ways. The last 30 days if no dates are given."""
     with tenant_session(tenant_id()) as db:
         row = queries.find(db, flow_id)
-        return queries.figures(db, row.id, args["from_"], args["to"], args["version"])
+        return figures.figures(db, row.id, args["from_"], args["to"], args["version"])
 
 
 @blueprint.get("/<int:flow_id>/answers")
@@ -255,7 +256,7 @@ def flow_answers(args: dict[str, Any], flow_id: int) -> dict[str, Any]:
     """Answers to its survey questions, the newest first."""
     with tenant_session(tenant_id()) as db:
         row = queries.find(db, flow_id)
-        return paged(db, queries.answers(db, row.id, args["from_"], args["to"], args["node"]), args, _answer)
+        return paged(db, figures.answers(db, row.id, args["from_"], args["to"], args["node"]), args, _answer)
 
 
 def _answer(row: SurveyAnswerRow) -> dict[str, Any]:
