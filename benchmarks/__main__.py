@@ -33,6 +33,8 @@ BENCHMARKS = {
     "media": Benchmark("cost and delay of recorded calls in a media worker, beside rtpengine", ("--rounds", "1")),
     "edge": Benchmark("cost of a browser's audio, beside rtpengine"),
     "sip": Benchmark("calls a second of the SIP adapter, beside SIPp", ("--seconds", "20")),
+    "acd": Benchmark("waits of simulated queues, beside Erlang C and Erlang A"),
+    "routing": Benchmark("a routing decision with 1,000 callers and 500 agents, beside a full scan"),
     "pacing": Benchmark("agents' occupancy and abandoned calls, predictive beside fixed ratios", ("--days", "2")),
     "import_million": Benchmark("an import of leads, beside bare COPY", ("300000",)),
     "recorder": Benchmark("calls folded into tables, beside bare COPY", ("--calls", "3000")),

@@ -173,9 +173,15 @@ class Queues:
         """The waiting call that this agent should have, over all his queues: the most urgent one (priority as it has
         aged, then the longest wait) that he may take and for which none of the other free `agents` is better."""
         others = agents if isinstance(agents, FreeAgents) else FreeAgents(agents)
+        first: dict[tuple[object, ...], bool] = {}  # of callers alike: is it he?
         for entry in self._candidates(agent.queues, now, agent):
-            rivals = [a for a in others.of_queue(entry.queue_id) if a.user_id != agent.user_id]
-            if not rivals or self._best(entry, [agent, *rivals], now, rng) is agent:
+            ask = self._ask(entry, now)
+            key = (entry.queue_id, ask.sticky, entry.skills, frozenset(ask.needs.items()))
+            if key not in first:
+                rivals = [a for a in others.of_queue(entry.queue_id) if a.user_id != agent.user_id]
+                strategy = self._lines[entry.queue_id].settings.strategy
+                first[key] = not rivals or best(strategy, ask, [agent, *rivals], rng) is agent
+            if first[key]:
                 return entry.call_id
         return None
 
@@ -211,9 +217,13 @@ class Queues:
             _push(heads, line, lane, place + 1, now, agent)
 
     def _best(self, entry: Entry, agents: Iterable[Free], now: float, rng: Random) -> Free | None:
+        strategy = self._lines[entry.queue_id].settings.strategy
+        return best(strategy, self._ask(entry, now), signed_on(agents, entry.queue_id), rng)
+
+    def _ask(self, entry: Entry, now: float) -> Ask:
         line = self._lines[entry.queue_id]
         settings, own = line.settings, dict(entry.skills)
-        ask = Ask(
+        return Ask(
             queue_id=entry.queue_id,
             wanted=wanted(settings, own),
             needs=needs(settings, own, now - entry.since),
@@ -222,7 +232,6 @@ class Queues:
             last_asked=line.last_asked,
             sticky=self._sticky(settings, entry, now),
         )
-        return best(settings.strategy, ask, signed_on(agents, entry.queue_id), rng)
 
     def _sticky(self, settings: QueueSettings, entry: Entry, now: float) -> int | None:
         if entry.sticky_agent is not None or settings.strategy is not Strategy.STICKY:

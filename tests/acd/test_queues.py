@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from callcenter.acd.queues import Free, FreeAgents, Queues, UnknownCall, UnknownQueue
 from callcenter.acd.settings import Member, QueueSettings, SkillNeed, Strategy
+from tests.acd import scan
 
 T = 1_700_000_000.0
 RNG = Random(5)
@@ -293,3 +294,46 @@ def test_the_index_of_free_agents_answers_as_the_plain_list_does() -> None:
     for n in range(1, 9):
         q.enter(f"c{n}", n, T, since=T)
         assert q.agent_for(f"c{n}", index, T, RNG) == q.agent_for(f"c{n}", list(index), T, RNG)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=80, deadline=None)
+def test_the_answers_are_those_of_looking_at_every_caller_and_every_agent(seed: int) -> None:
+    rng = Random(seed)
+    skills = ["de", "fr", "vip"]
+    rules = {
+        n: QueueSettings(
+            n,
+            str(n),
+            priority=rng.randint(0, 3),
+            ageing_per_min=rng.choice([0.5, 1.0, 2.0]),
+            members=tuple(Member(u, penalty=rng.randint(0, 2)) for u in rng.sample(range(1, 13), 6)),
+            skills=tuple(
+                SkillNeed(s, rng.randint(1, 9), rng.choice([0.0, 20.0, 45.0]), rng.randint(0, 9))
+                for s in rng.sample(skills, rng.randint(0, 2))
+            ),
+        )
+        for n in range(1, 5)
+    }
+    q = queues(*rules.values())
+    agents = [
+        free(
+            u,
+            -u - rng.random(),
+            rng.sample(range(1, 5), 2),
+            skills={s: rng.randint(1, 10) for s in skills if rng.random() < 0.7},
+        )
+        for u in range(1, 13)
+    ]
+    calls = []
+    for n in range(40):
+        own = {rng.choice(skills): rng.randint(1, 9)} if rng.random() < 0.4 else {}
+        call = scan.Waits(f"c{n}", rng.randint(1, 4), T + rng.random() * 300, rng.choice([0, 0, 1, 3]), own)
+        calls.append(call)
+        q.enter(call.call_id, call.queue_id, T + 300, since=call.since, priority=call.priority, skills=call.skills)
+    now = T + 300 + rng.random() * 200
+    index = FreeAgents(agents)
+    for call in calls:
+        assert q.agent_for(call.call_id, index, now, RNG) == scan.agent_for(rules, call, agents, now)
+    for agent in agents:
+        assert q.call_for(agent, index, now, RNG) == scan.call_for(rules, calls, agent, agents, now)
