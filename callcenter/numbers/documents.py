@@ -25,7 +25,7 @@ def calendar_doc(row: CalendarRow) -> CalendarDoc:
     return CalendarDoc(
         id=row.id,
         name=row.name,
-        week=tuple(spans(day) for day in row.week),
+        week=tuple(spans(day) for day in [*row.week, [], [], [], [], [], [], []][:7]),
         holidays=tuple(
             Holiday(h["name"], date.fromisoformat(h["first"]), date.fromisoformat(h["last"]), bool(h.get("yearly")))
             for h in row.holidays

@@ -19,7 +19,7 @@ from crm.phones import Normaliser
 from crm.queries.fields import field_defs
 
 MAX_PHONES: Final = 20
-_PLAIN: Final = ("name", "company", "grade", "region", "tags", "owner_id", "source")
+_PLAIN: Final = ("name", "company", "grade", "vip", "region", "tags", "owner_id", "source")
 
 
 def find_by_phone(session: Session, phones: Iterable[str]) -> Customer | None:

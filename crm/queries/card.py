@@ -124,6 +124,7 @@ def card(session: Session, actor: Actor, person: Person) -> dict[str, Any]:
         "name": (customer.name if customer is not None else "") or (first.name if first is not None else ""),
         "company": (customer.company if customer is not None else "") or str(fields.get("company", "")),
         "grade": customer.grade if customer is not None else "",
+        "vip": customer.vip if customer is not None else False,
         "region": customer.region if customer is not None else "",
         "tags": list(customer.tags) if customer is not None else [],
         "source": customer.source if customer is not None else "",

@@ -21,7 +21,8 @@ SETTABLE = frozenset(
     {
         "name", "enabled", "host", "port", "transport", "outbound_proxy", "username", "password", "from_domain",
         "register", "channels", "calls_per_second", "caller_ids", "prefixes", "strip_plus", "prepend", "priority",
-        "cost", "codec",
+        "cost", "codec", "options_every_s", "inbound", "inbound_auth", "inbound_username", "inbound_password",
+        "inbound_sources", "inbound_channels", "inbound_calls_per_second",
     }
 )  # fmt: skip
 _TAKEN = {"uq_trunk_tenant_id_name": ("name", "trunk.name_taken")}
@@ -101,8 +102,24 @@ def _check(row: TrunkRow) -> None:
         raise _wrong("caller_ids", "Write caller IDs with country code, like +8613800001234.", "number_not_e164")
     if any(not _PREFIX.fullmatch(p) for p in row.prefixes or ()):
         raise _wrong("prefixes", "Write prefixes with country code, like +861.", "trunk.bad_prefix")
+    if row.inbound_auth == "digest" and not (row.inbound_username and row.inbound_password):
+        sentence = "To be called by password, give a user name and a password."
+        raise _wrong("inbound_password" if row.inbound_username else "inbound_username", sentence, "trunk.user_needed")
+    if row.inbound_username and not _USER.fullmatch(row.inbound_username):
+        raise _wrong("inbound_username", "The user name has characters that SIP does not allow.", "trunk.bad_user")
+    if any(not _is_network(s) for s in row.inbound_sources or ()):
+        sentence = "Write addresses like 192.0.2.10, or networks like 192.0.2.0/24."
+        raise _wrong("inbound_sources", sentence, "trunk.bad_source")
     if not _PREPEND.fullmatch(row.prepend or ""):
         raise _wrong("prepend", "Only digits, *, # and +.", "trunk.bad_prepend")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.IPv4Network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_host_port(text: str) -> bool:

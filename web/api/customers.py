@@ -30,7 +30,19 @@ blueprint = Blueprint("customers", __name__, url_prefix="/api/customers", descri
 
 def _render(actor: Actor, row: Any) -> dict[str, Any]:
     customer, owner = row
-    names = ("id", "name", "company", "grade", "region", "tags", "owner_id", "source", "created_at", "updated_at")
+    names = (
+        "id",
+        "name",
+        "company",
+        "grade",
+        "vip",
+        "region",
+        "tags",
+        "owner_id",
+        "source",
+        "created_at",
+        "updated_at",
+    )
     return {
         **{n: getattr(customer, n) for n in names},
         "owner_name": owner or "",

@@ -35,6 +35,7 @@ def _health() -> dict[str, Any]:
 def _render(row: TrunkRow, health: dict[str, Any]) -> dict[str, Any]:
     out = {"id": row.id, **records.content(row), "health": health.get(str(row.id))}
     out["has_password"] = bool(out.pop("password"))
+    out["has_inbound_password"] = bool(out.pop("inbound_password"))
     return out
 
 

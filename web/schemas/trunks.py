@@ -7,6 +7,7 @@ from marshmallow import Schema, fields, validate
 from web.http import page_of
 
 _TRANSPORTS = validate.OneOf(["udp", "tcp", "tls"])
+_AUTHS = validate.OneOf(["ip", "digest"])
 _CODECS = validate.OneOf(["pcmu", "pcma"])
 
 
@@ -31,6 +32,13 @@ class TrunkChangesSchema(Schema):
     cost = fields.Integer(strict=True, validate=validate.Range(0, 1_000_000))
     options_every_s = fields.Integer(strict=True, validate=validate.Range(0, 3600))
     codec = fields.String(validate=_CODECS)
+    inbound = fields.Boolean()
+    inbound_auth = fields.String(validate=_AUTHS)
+    inbound_username = fields.String(validate=validate.Length(0, 128))
+    inbound_password = fields.String(load_only=True, validate=validate.Length(0, 256))
+    inbound_sources = fields.List(fields.String(validate=validate.Length(1, 43)), validate=validate.Length(max=100))
+    inbound_channels = fields.Integer(strict=True, validate=validate.Range(0, 10_000))
+    inbound_calls_per_second = fields.Float(validate=validate.Range(0, 1000))
 
 
 class NewTrunkSchema(TrunkChangesSchema):
@@ -70,6 +78,13 @@ class TrunkSchema(Schema):
     cost = fields.Integer(required=True, strict=True)
     options_every_s = fields.Integer(required=True, strict=True)
     codec = fields.String(required=True, validate=_CODECS)
+    inbound = fields.Boolean(required=True)
+    inbound_auth = fields.String(required=True, validate=_AUTHS)
+    inbound_username = fields.String(required=True)
+    has_inbound_password = fields.Boolean(required=True)
+    inbound_sources = fields.List(fields.String(), required=True)
+    inbound_channels = fields.Integer(required=True, strict=True)
+    inbound_calls_per_second = fields.Float(required=True)
     health = fields.Nested(TrunkHealthSchema, required=True, allow_none=True)
 
 
