@@ -3,7 +3,8 @@
 `agent:{id}` is an agent's document, `queue:{id}` a queue's, `campaign:{id}` a campaign's console; `agents`, `queues`
 and `campaigns` are all of the enterprise's at once. `import:{id}` is an import's progress, `trunks` the health of all
 trunks, `menus` the callers in menus, `user:{id}` notices for one user, `flow-try:{id}` the menu that a user tries;
-`parked` the parked calls; `tasks` and `callbacks` tell only that some have changed. A topic that nobody named here is refused.
+`parked` the parked calls; `tasks` and `callbacks` tell only that some have changed. A topic that nobody named here is
+refused.
 """
 
 from __future__ import annotations
