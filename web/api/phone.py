@@ -53,9 +53,9 @@ def patch_device(given: dict[str, str]) -> dict[str, Any]:
         if given["kind"] == "number" and not number and not (user is not None and user.phone_number):
             sentence = "Give the telephone's number."
             raise InvalidInput(sentence, fields={"number": sentence})
+    if given["kind"] == "browser" and _device()["kind"] != "browser":
+        streams.send(tenant_id(), PhoneDevice(identity().user.id, "browser"))  # refused during a call
     own.choose_phone(current_actor(), given["kind"], number)
-    if given["kind"] == "browser":
-        streams.send(tenant_id(), PhoneDevice(identity().user.id, "browser"))
     return _device()
 
 

@@ -15,7 +15,7 @@ from callcenter.events import streams
 from callcenter.prompts.models import Prompt
 from crm.queries.dialing import dialable
 from dialer.queries import transfer_targets
-from web.http import current_actor, identity, requires, tenant_id
+from web.http import PageQuery, current_actor, identity, requires, tenant_id
 from web.schemas.agent import AgentDoneSchema
 from web.schemas.transfers import (
     AgentPartySchema,
@@ -133,8 +133,8 @@ def list_transfer_targets(args: dict[str, Any]) -> dict[str, Any]:
     numbers = {"calls.dial", "numbers.unmasked"} <= actor.permissions
     with tenant_session(tenant_id()) as db:
         found = transfer_targets.targets(db, identity().user.id, args["q"].strip(), numbers=numbers)
-    first = (args["page"] - 1) * args["per_page"]
-    items = found[first : first + args["per_page"]]
+    page = _page(found, args)
+    items: list[dict[str, Any]] = page["items"]
     topics = [f"agent:{t['id']}" for t in items if t["kind"] == "agent"]
     documents: Any = streams.client().hmget(streams.live_key(tenant_id()), topics) if topics else []
     states = {}
@@ -142,14 +142,20 @@ def list_transfer_targets(args: dict[str, Any]) -> dict[str, Any]:
         states[topic] = str(wire.from_json(raw, dict[str, Any]).get("state") or "offline") if raw else "offline"
     for item in items:
         item["state"] = states[f"agent:{item['id']}"] if item["kind"] == "agent" else ""
-    return {"items": items, "total": len(found), "page": args["page"], "per_page": args["per_page"]}
+    return page
 
 
 @blueprint.get("/parked")
 @requires("desk.use")
+@blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, ParkedCallPageSchema)
-def list_parked() -> dict[str, Any]:
+def list_parked(args: dict[str, Any]) -> dict[str, Any]:
     """The calls that wait in the parking slots. The live topic `parked` has the same under `calls`."""
     document: Any = streams.snapshot(tenant_id(), "parked") or {}
-    calls = document.get("calls", [])
-    return {"items": calls, "total": len(calls), "page": 1, "per_page": max(1, len(calls))}
+    return _page(document.get("calls", []), args)
+
+
+def _page(found: list[dict[str, Any]], args: dict[str, Any]) -> dict[str, Any]:
+    first = (args["page"] - 1) * args["per_page"]
+    items = found[first : first + args["per_page"]]
+    return {"items": items, "total": len(found), "page": args["page"], "per_page": args["per_page"]}
