@@ -6,8 +6,9 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from callcenter.acd import actions, queries
+from callcenter.acd import actions, figures, queries
 from callcenter.acd.models import Queue
+from callcenter.clock import utc_now
 from callcenter.db.session import tenant_session
 from web.http import current_actor, paged, requires, tenant_id
 from web.schemas.queues import (
@@ -15,6 +16,8 @@ from web.schemas.queues import (
     NewQueueSchema,
     QueueChangesSchema,
     QueueDetailSchema,
+    QueueFiguresQuery,
+    QueueFiguresSchema,
     QueueOptionsSchema,
     QueuePageSchema,
     QueueQuery,
@@ -106,3 +109,14 @@ def put_queues_of_agent(given: dict[str, Any], user_id: int) -> dict[str, Any]:
     """From now on the agent answers exactly these queues."""
     with tenant_session(tenant_id()) as db:
         return {"queue_ids": actions.move_agent(db, current_actor(), user_id, given["queue_ids"])}
+
+
+@blueprint.get("/<int:queue_id>/figures")
+@requires("queues.read")
+@blueprint.arguments(QueueFiguresQuery, location="query")
+@blueprint.response(200, QueueFiguresSchema)
+def queue_figures(args: dict[str, Any], queue_id: int) -> dict[str, Any]:
+    """Figures of the days `from` to `to` and of each hour in them, from the stored stays of calls."""
+    with tenant_session(tenant_id()) as db:
+        queries.find(db, current_actor(), queue_id)
+        return figures.of_queue(db, queue_id, args.get("from_"), args.get("to"), utc_now())
