@@ -8,22 +8,29 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from callcenter.acd.models import Queue, QueueMember
+from callcenter.audit.models import Actor
 from callcenter.auth import passwords
 from callcenter.auth.models import Role, User, UserRole
 from callcenter.compliance.models import RuleSet
 from callcenter.db.models import load_all
 from callcenter.db.outbox import settings_changed
 from callcenter.db.session import platform_session, tenant_session
+from callcenter.numbers.models import DidNumber
 from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.actions import open_enterprise
 from callcenter.tenancy.models import Department, Enterprise
 from crm.models import FieldDef, Lead, LeadList, Script
+from demo.menu import NAME as MENU_NAME
+from demo.menu import NOTE as MENU_NOTE
+from demo.menu import main_menu
 from demo.people import TIME_ZONE, demo_people
 from dialer.models import Campaign, CampaignAgent, CampaignState, Mode
+from ivr import actions as menus
 
 CODE = "demo"
 PASSWORD = "Try-it-out-1"  # shown at start and on the sign-in page; a demo installation has nothing to hide
 LEADS = 500
+OWN_NUMBER = "+862155550100"  # callees see it, and it can be called
 
 # role key → (user name, name, English interface?)
 PEOPLE: tuple[tuple[str, str, str, str], ...] = (
@@ -129,7 +136,7 @@ def _fill(session: Session, carrier_port: int) -> None:
     script = Script(name="宽带升级 · Renewal", steps=_STEPS, objections=_OBJECTIONS)
     trunk = TrunkRow(
         name="示例线路 Demo carrier", host="127.0.0.1", port=carrier_port, channels=60, calls_per_second=20,
-        caller_ids=["+862155550100"],
+        caller_ids=[OWN_NUMBER],
     )  # fmt: skip
     session.add_all([hours, script, trunk])
     session.flush()
@@ -142,7 +149,7 @@ def _fill(session: Session, carrier_port: int) -> None:
     for user in users:
         session.add(CampaignAgent(campaign_id=campaign.id, user_id=user.id))
     _leads(session, campaign)
-    _queues(session, users, script)
+    _menu(session, _queues(session, users, script))
     for entity, id_ in [
         ("rule_set", hours.id),
         ("campaign", campaign.id),
@@ -181,6 +188,21 @@ def _queues(session: Session, agents: list[User], script: Script) -> dict[str, i
         session.add_all(QueueMember(queue_id=queue.id, user_id=user.id) for user in agents)
         settings_changed(session, "queue", queue.id)
     return {"service": service.id, "sales": sales.id}
+
+
+def _menu(session: Session, queues: dict[str, int]) -> None:
+    """The menu that leads to them, and the number that leads to the menu."""
+    actor = Actor(int(session.info["tenant_id"]), None, "demo")
+    graph = main_menu(sales=queues["sales"], service=queues["service"])
+    row = menus.create(session, actor, MENU_NAME, flow=graph)
+    menus.publish(session, actor, row.id, row.revision, MENU_NOTE)
+    number = DidNumber(
+        e164=OWN_NUMBER, name="总机 Main line", language="zh", open_to={"kind": "menu", "id": row.id},
+        closed_to={"kind": "voicemail"},
+    )  # fmt: skip
+    session.add(number)
+    session.flush()
+    settings_changed(session, "number", number.id)
 
 
 def _leads(session: Session, campaign: Campaign) -> None:
