@@ -2,6 +2,7 @@
 export { default as Chart } from "./Chart.vue";
 export { default as ConfirmTyped } from "./ConfirmTyped.vue";
 export { default as DataTable } from "./DataTable.vue";
+export { default as DestinationPicker } from "./DestinationPicker.vue";
 export { default as EmptyState } from "./EmptyState.vue";
 export { default as ErrorState } from "./ErrorState.vue";
 export { default as FilterLine } from "./FilterLine.vue";
