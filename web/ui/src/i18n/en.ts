@@ -123,6 +123,14 @@ export default {
     audit: "Audit log",
     enterprise: "Enterprise",
   },
+  notices: {
+    title: "Notices",
+    none: "Nothing has been told to you yet.",
+    unread: "{n} unread notices",
+    alert: "{board}: {figure} has crossed its limit.",
+    mended: "{board}: {figure} is back to normal.",
+    level: { 0: "Back to normal", 1: "Warning", 2: "Trouble" },
+  },
   permission: {
     desk: { use: "Work as an agent: phone, states, dispositions", telephone: "Use a telephone in place of the browser" },
     calls: { dial: "Dial by hand and by click", read: "See calls" },

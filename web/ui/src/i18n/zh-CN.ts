@@ -123,6 +123,14 @@ export default {
     audit: "操作日志",
     enterprise: "企业",
   },
+  notices: {
+    title: "通知",
+    none: "还没有通知。",
+    unread: "{n} 条未读通知",
+    alert: "{board}：{figure} 已超出限值。",
+    mended: "{board}：{figure} 已恢复正常。",
+    level: { 0: "恢复正常", 1: "预警", 2: "告警" },
+  },
   permission: {
     desk: { use: "坐席工作台：软电话、状态、通话结果", telephone: "用电话机代替浏览器接打" },
     calls: { dial: "手动拨号和点击拨号", read: "查看通话记录" },

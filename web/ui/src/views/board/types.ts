@@ -169,12 +169,22 @@ export function newTile(kind: Tile["kind"], values: Partial<Tile> = {}): Tile {
   return { id, kind, subject: "", subject_id: null, metric: "", width: kind === "figure" ? 2 : 6, height: kind === "figure" ? 1 : 3, warn: null, bad: null, above: true, for_s: 5, sound: false, notice: false, webhook: false, ...values };
 }
 
+const counts = (): Tile[] => ["available", "on_call", "wrap_up", "paused", "occupancy", "longest_call"].map((metric) => newTile("figure", { subject: "agents", metric }));
+
 /** What a floor without boards of its own shows: the agents, every queue and campaign. */
 export function standardBoard(): Shown {
-  const figure = (metric: string): Tile => newTile("figure", { subject: "agents", metric });
+  const tables = [newTile("queue", { width: 8, height: 2 }), newTile("waiting", { width: 4, height: 2 }), newTile("agents", { width: 12, height: 3 }), newTile("campaign", { width: 8, height: 2 }), newTile("trunks", { width: 4, height: 2 })];
+  return { name: "", rotate_s: 20, pages: [{ title: "", tiles: [...counts(), ...tables] }] };
+}
+
+/** The same on the wall, where a page must fit the screen. */
+export function standardWall(): Shown {
   return {
     name: "",
     rotate_s: 20,
-    pages: [{ title: "", tiles: [figure("available"), figure("on_call"), figure("wrap_up"), figure("paused"), figure("occupancy"), figure("longest_call"), newTile("queue", { width: 12, height: 2 }), newTile("agents", { width: 8, height: 4 }), newTile("waiting", { width: 4, height: 4 }), newTile("campaign", { width: 8, height: 2 }), newTile("trunks", { width: 4, height: 2 })] }],
+    pages: [
+      { title: "", tiles: [...counts(), newTile("queue", { width: 8, height: 3 }), newTile("waiting", { width: 4, height: 3 })] },
+      { title: "", tiles: [newTile("agents", { width: 12, height: 2 }), newTile("campaign", { width: 8, height: 2 }), newTile("trunks", { width: 4, height: 2 })] },
+    ],
   };
 }
