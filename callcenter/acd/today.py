@@ -1,8 +1,7 @@
 """A queue's figures of today, counted where its facts are told, and its live document. Pure.
 
 Each count is made at the same moment as the fact that the recorder folds, so the board and the reports never differ.
-Formulas: service level = answered in target ÷ (answered + abandoned); ASA = mean wait of those answered; AHT = mean of
-talk and wrap-up of the agents.
+Formulas are those of `callcenter.metrics.definitions`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 from callcenter.acd.agent import Agent, AgentState
 from callcenter.acd.settings import QueueSettings
 from callcenter.acd.views import QueueView, WaitingView
+from callcenter.metrics import definitions
 
 AT_WORK = frozenset({AgentState.ON_CALL, AgentState.RINGING})
 
@@ -38,8 +38,7 @@ class Today:
     @property
     def service_level(self) -> float | None:
         """A fraction; None before anybody was answered or gave up."""
-        ended = self.answered + self.abandoned
-        return self.answered_in_target / ended if ended else None
+        return definitions.service_level(self.answered_in_target, self.answered, self.abandoned)
 
 
 def day_of(now: float, zone: ZoneInfo) -> str:

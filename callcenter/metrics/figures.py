@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from callcenter.metrics import definitions
+
 Document = Mapping[str, Any]
 Pick = Callable[[Document, float], float | None]
 
@@ -31,12 +33,8 @@ def _since(name: str) -> Pick:
     return pick
 
 
-def _share(part: str, whole: str) -> Pick:
-    def pick(doc: Document, now: float) -> float | None:
-        total = float(doc.get(whole) or 0)
-        return float(doc.get(part) or 0) / total if total else None
-
-    return pick
+def _abandon_rate(doc: Document, now: float) -> float | None:
+    return definitions.abandon_rate(int(doc.get("answered") or 0), int(doc.get("abandoned") or 0))
 
 
 def _today(name: str) -> Pick:
@@ -93,7 +91,7 @@ FIGURES: Final[dict[str, dict[str, Pick]]] = {
         "service_level": _field("service_level"),
         "asa": _field("asa_s"),
         "aht": _field("aht_s"),
-        "abandon_rate": _share("abandoned", "offered"),
+        "abandon_rate": _abandon_rate,
         "offered": _field("offered"),
         "answered": _field("answered"),
         "abandoned": _field("abandoned"),

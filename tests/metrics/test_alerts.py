@@ -33,7 +33,7 @@ def test_below_is_wrong_where_the_threshold_says_so_and_no_figure_is_no_trouble(
 
 @pytest.mark.promise("V1")
 def test_figures_are_read_from_the_live_documents() -> None:
-    queue = {"waiting": [{}, {}], "longest_wait_since": 90.0, "service_level": 0.75, "offered": 10, "abandoned": 2}
+    queue = {"waiting": [{}, {}], "longest_wait_since": 90.0, "service_level": 0.75, "answered": 8, "abandoned": 2}
     assert figure("queue", "waiting", queue, 100.0) == 2
     assert figure("queue", "longest_wait", queue, 100.0) == 10
     assert figure("queue", "abandon_rate", queue, 100.0) == 0.2
