@@ -72,8 +72,9 @@ class Lobby(Transfers):
 
     def drop_queue(self, queue_id: int, now: float) -> None:
         """The queue is gone; who waits in it is asked for a message."""
-        if self.queue_settings.pop(queue_id, None) is None:
+        if queue_id not in self.queue_settings:
             return
+        self.queue_settings[queue_id] = replace(self.queue_settings[queue_id], enabled=False)
         for call_id in self.queues.order(queue_id):
             call = self.calls.get(call_id)
             if call is not None:
@@ -82,6 +83,7 @@ class Lobby(Transfers):
             else:
                 self._drop_ticket(call_id, "cancelled", now)
         self.queues.drop(queue_id)
+        del self.queue_settings[queue_id]
         for known in (self.team.queue_rules, self.today, self.blending):
             known.pop(queue_id, None)  # type: ignore[attr-defined]
 
