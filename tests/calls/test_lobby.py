@@ -55,15 +55,17 @@ def test_wrap_up_of_the_queue_is_kept_over_all_queues_and_campaigns() -> None:
 def test_an_agent_who_does_not_answer_is_paused_and_the_caller_keeps_his_place() -> None:
     w = LobbyWorld(agents=2)
     first = w.arrive(number="+8613900000001")
+    w.wait(1)
     second = w.arrive(number="+8613900000002")
-    w.floor.answer(second.offered_to or 0, w.now)
+    silent, talker = first.offered_to or 0, second.offered_to or 0
+    w.floor.answer(talker, w.now)
     third = w.arrive(number="+8613900000003")
     w.wait(15)
-    assert (w.state(1), w.team.agents[1].reason) == ("paused", "no_answer")
+    assert (w.state(silent), w.team.agents[silent].reason) == ("paused", "no_answer")
     assert w.floor.queues.order(SALES) == [first.call_id, third.call_id]
     w.end(second)
     w.wait(31)
-    assert first.offered_to == 2 and third.offered_to is None
+    assert first.offered_to == talker and third.offered_to is None
     assert [e.how for e in w.facts(f.OfferEnded)] == ["taken", "no_answer"]  # type: ignore[attr-defined]
 
 
