@@ -10,7 +10,7 @@ PACKAGES = ("callcenter", "crm", "ivr", "dialer", "web", "demo")
 MAY = {
     "callcenter": set(),
     "crm": {"callcenter"},
-    "dialer": {"callcenter", "crm"},
+    "dialer": {"callcenter", "crm", "ivr"},
     "ivr": {"callcenter"},
     "web": {"callcenter", "crm", "ivr", "dialer"},
     "demo": {"callcenter"},
