@@ -100,7 +100,7 @@ def begin(call: Call, flows: Flows, data: Mapping[str, Any], world: World, now: 
     flow_id = int(data.get("flow_id") or 0)
     call.run["flow_id"] = flow_id
     if data.get("doc") is not None:
-        call.run["doc"] = data["doc"]
+        call.run["doc"], call.run["tried"] = data["doc"], True
     turn = _Turn(call, flows, world, now)
     loaded = turn.loaded()
     call.run["chosen"] = bool(call.path)
@@ -146,9 +146,14 @@ def left(call: Call, now: float) -> NodeLeft | None:
     if was_over or not data.get("node"):
         return None
     return NodeLeft(
-        call.call_id, data["flow_id"], data["version"], data["node"], data.get("verb", ""), data["entered_at"], now,
+        call.call_id, data["flow_id"], _counted(data), data["node"], data.get("verb", ""), data["entered_at"], now,
         HANG_UP,
     )  # fmt: skip
+
+
+def _counted(data: Mapping[str, Any]) -> int:
+    """The version that a fact names: 0 is a draft, and whatever its trial leads on to."""
+    return 0 if data["tried"] else int(data["version"])
 
 
 class _Turn:
@@ -265,7 +270,7 @@ class _Turn:
         run.rest()
         run.tell(
             NodeLeft(
-                run.call.call_id, data["flow_id"], data["version"], node.id, node.verb, data["entered_at"], self.now,
+                run.call.call_id, data["flow_id"], _counted(data), node.id, node.verb, data["entered_at"], self.now,
                 way,
             )
         )  # fmt: skip

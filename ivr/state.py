@@ -3,7 +3,7 @@
 The place is plain data in `call.run`, so that a successor of a dead engine goes on where the caller is:
 
     flow_id, version, name    the menu
-    doc                       its graph, if it is a draft that is tried out
+    doc, tried                its graph, if it is a draft; that somebody tries one out, which counts in no figures
     node, entered_at          where the call is and since when (seconds since the epoch)
     language, chosen          what is spoken; whether the caller (or a node) chose it
     variables                 name → text, number or truth
@@ -166,8 +166,8 @@ class Run:
 
     @property
     def tried(self) -> bool:
-        """Whether this is a draft that somebody tries out: what he answers does not count."""
-        return self.data.get("doc") is not None
+        """Whether somebody tries out a draft: what he does and answers does not count."""
+        return bool(self.data["tried"])
 
     def show(self, label: str, value: str) -> None:
         """Show it to the agent."""
@@ -197,8 +197,8 @@ def fresh(variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The state of a call that comes into a menu."""
     return {
         "flow_id": 0, "version": 0, "name": "", "node": "", "entered_at": 0.0, "language": "en", "chosen": False,
-        "variables": dict(variables or {}), "tries": 0, "collected": "", "stage": "", "ahead": "", "steps": 0,
-        "playing": "", "timer": False, "serial": 0, "done": False,
+        "variables": dict(variables or {}), "tried": False, "tries": 0, "collected": "", "stage": "", "ahead": "",
+        "steps": 0, "playing": "", "timer": False, "serial": 0, "done": False,
     }  # fmt: skip
 
 

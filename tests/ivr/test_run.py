@@ -167,6 +167,7 @@ def test_a_draft_is_tried_out_while_callers_hear_what_is_published() -> None:
     assert where(tried.call)["node"] == "d" and where(tried.call)["version"] == 0
     assert said(Simulation(control, call_in(), START).start(FLOW)) == ["published"]
     tried.heard()
+    assert [f.version for f in tried.facts if isinstance(f, NodeLeft)] == [0, 0], "it counts in no figures"
     assert where(tried.call)["node"] == "" and where(tried.call)["done"]
 
 

@@ -198,6 +198,13 @@ def test_a_draft_is_tried_in_text(owner: Browser) -> None:
     assert (heard["node"], heard["waits_for"]) == ("", "")
 
 
+@pytest.mark.parametrize("value", ["x\0y", float("nan"), {"a": {"\0": 1}}, [[[[[[[[[[[[[[1]]]]]]]]]]]]]]])
+def test_what_can_not_be_stored_is_refused_at_its_field(owner: Browser, value: Any) -> None:
+    answer = owner.post("/api/flows", {"name": "Odd", "flow": changed(odd=value)})
+    assert (answer.status_code, list(answer.get_json()["fields"])) == (422, ["flow.nodes.0.settings"])
+    assert owner.post("/api/flows", {"name": "a\0b"}).status_code == 422
+
+
 @pytest.mark.promise("E3")
 def test_who_may_only_read_changes_nothing_and_agents_see_no_menus(
     owner: Browser, enterprise: int, browser: Any

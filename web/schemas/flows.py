@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+import math
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
 
 from web.http import PageQuery, page_of
 
-_NAME = validate.Length(1, 80)
+MOST_DEPTH = 12
+
+
+def _storable(value: Any, depth: int = 0) -> None:
+    """Refuses what the database can't hold: characters of no text, numbers that are none, depths without end."""
+    if depth > MOST_DEPTH:
+        raise ValidationError("This is nested too deeply.")
+    if isinstance(value, str) and "\0" in value:
+        raise ValidationError("This holds a character that is none.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValidationError("Give a number.")
+    if isinstance(value, dict):
+        for key, part in value.items():
+            _storable(key, depth)
+            _storable(part, depth + 1)
+    elif isinstance(value, list):
+        for part in value:
+            _storable(part, depth + 1)
+
+
+_NAME = validate.And(validate.Length(1, 80), _storable)
+_DESCRIPTION = validate.And(validate.Length(max=500), _storable)
 _NODE_ID = validate.Regexp(r"^[A-Za-z0-9_-]{1,40}$", error="Use 1 to 40 letters, digits, - and _.")
 _LANGUAGE = validate.OneOf(["en", "zh"])
 
 
 class FlowNodeSchema(Schema):
     id = fields.String(required=True, validate=_NODE_ID)
-    verb = fields.String(required=True, validate=validate.Length(1, 40))
-    title = fields.String(load_default="", validate=validate.Length(max=80))
+    verb = fields.String(required=True, validate=validate.And(validate.Length(1, 40), _storable))
+    title = fields.String(load_default="", validate=validate.And(validate.Length(max=80), _storable))
     settings = fields.Dict(
-        keys=fields.String(), load_default=dict, metadata={"description": "As the verb's `settings` say"}
+        keys=fields.String(),
+        load_default=dict,
+        validate=_storable,
+        metadata={"description": "As the verb's `settings` say"},
     )
     ways = fields.Dict(
-        keys=fields.String(validate=validate.Length(1, 40)),
-        values=fields.String(validate=validate.Length(max=40)),
+        keys=fields.String(validate=validate.And(validate.Length(1, 40), _storable)),
+        values=fields.String(validate=validate.And(validate.Length(max=40), _storable)),
         load_default=dict,
         metadata={"description": "Way out → id of a node"},
     )
@@ -29,7 +56,7 @@ class FlowNodeSchema(Schema):
 
 
 class FlowGraphSchema(Schema):
-    start = fields.String(required=True, validate=validate.Length(max=40))
+    start = fields.String(required=True, validate=validate.And(validate.Length(max=40), _storable))
     nodes = fields.List(fields.Nested(FlowNodeSchema), required=True, validate=validate.Length(max=500))
     language = fields.String(load_default="en", validate=_LANGUAGE)
 
@@ -97,13 +124,13 @@ class FlowQuery(PageQuery):
 
 class NewFlowSchema(Schema):
     name = fields.String(required=True, validate=_NAME)
-    description = fields.String(load_default="", validate=validate.Length(max=500))
+    description = fields.String(load_default="", validate=_DESCRIPTION)
     flow = fields.Nested(FlowGraphSchema, load_default=None, allow_none=True)
 
 
 class FlowChangesSchema(Schema):
     name = fields.String(validate=_NAME)
-    description = fields.String(validate=validate.Length(max=500))
+    description = fields.String(validate=_DESCRIPTION)
 
 
 class FlowDraftSchema(Schema):
@@ -121,7 +148,7 @@ class FlowToCheckSchema(Schema):
 
 class PublishFlowSchema(Schema):
     revision = fields.Integer(required=True, strict=True)
-    note = fields.String(load_default="", validate=validate.Length(max=200))
+    note = fields.String(load_default="", validate=validate.And(validate.Length(max=200), _storable))
 
 
 class RollBackFlowSchema(Schema):
