@@ -1,8 +1,8 @@
-"""Callers from outside: SIPp does the signalling of calls that come in, sockets of the test are the callers' telephones.
+"""Callers from outside: SIPp does the signalling of calls that come in, sockets of the test are their telephones.
 
-A caller speaks a tone, presses keys (RFC 4733) and keeps what he hears with the time it came, so that a test can tell by
-tones who was heard when. One SIPp process serves a whole group; each of its calls is ended by itself, before or after
-the answer, when the test says so: SIPp is told by a MESSAGE of that call's Call-ID.
+A caller speaks a tone, presses keys (RFC 4733) and keeps what he hears with the time it came, so that a test can tell
+by tones who was heard when. One SIPp process serves a whole group; each of its calls is ended by itself, before or
+after the answer, when the test says so: SIPp is told by a MESSAGE of that call's Call-ID.
 """
 
 from __future__ import annotations
@@ -151,13 +151,14 @@ class Caller:
             time.sleep(0.02)
         return self
 
-    def until_hears_speech(self, but_not: Sequence[float], timeout_s: float = 10.0) -> Caller:
+    def until_hears_speech(self, but_not: float | Sequence[float], timeout_s: float = 10.0) -> Caller:
         """Wait until something loud is heard that is none of the tones `but_not`."""
+        tones = list(but_not) if isinstance(but_not, Sequence) else [but_not]
         end = time.monotonic() + timeout_s
         while True:
             heard = self.recent(0.3)
             loud = float(np.std(heard)) if len(heard) > RATE_HZ // 5 else 0.0
-            if loud > LOUD and all(loudest(heard, hz) < loud / 2 for hz in but_not):
+            if loud > LOUD and all(loudest(heard, hz) < loud / 2 for hz in tones):
                 return self
             assert time.monotonic() < end, f"{self.number} hears no speech: {self._spectrum()}"
             time.sleep(0.02)
