@@ -17,7 +17,9 @@ def _read_in_code() -> set[str]:
     """Names of the environment variables that the product reads."""
     names: set[str] = set()
     for path in committed():
-        if path.suffix != ".py" or not name_of(path).startswith(("callcenter/", "crm/", "ivr/", "dialer/", "web/", "demo/")):
+        if path.suffix != ".py" or not name_of(path).startswith(
+            ("callcenter/", "crm/", "ivr/", "dialer/", "web/", "demo/")
+        ):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             key: ast.expr | None = None
