@@ -15,6 +15,7 @@ from callcenter.audit.models import Actor, record
 from callcenter.db.outbox import settings_changed
 from callcenter.errors import Conflict, InvalidInput
 from ivr import queries, used
+from ivr.compare import Difference, compare
 from ivr.flow import Flow, stored
 from ivr.models import FlowRow, FlowVersion
 from ivr.validate import validate
@@ -50,7 +51,7 @@ def create(
     session.add(row)
     _flush(session)
     session.refresh(row)
-    record(session, actor, "create", ENTITY, row.id, name=row.name, after={"name": row.name, "draft": draft})
+    record(session, actor, "create", ENTITY, row.id, name=row.name, after={"name": row.name})
     return row
 
 
@@ -70,12 +71,12 @@ def rename(session: Session, actor: Actor, flow_id: int, changes: Mapping[str, s
 def save_draft(session: Session, actor: Actor, flow_id: int, revision: int, flow: Mapping[str, Any]) -> FlowRow:
     """Save what the editor shows; callers hear it only once it is published. Raises ChangedMeanwhile."""
     row = _current(session, flow_id, revision)
-    before = row.draft
+    told = _told(compare(stored(row.draft), stored(flow)))
+    before = {"revision": row.revision}
     row.draft, row.revision, row.changed_by = dict(flow), row.revision + 1, actor.name
     session.flush()
-    record(
-        session, actor, "update", ENTITY, row.id, name=row.name, before={"draft": before}, after={"draft": row.draft}
-    )
+    after = {"revision": row.revision, **told}
+    record(session, actor, "update", ENTITY, row.id, name=row.name, before=before, after=after)
     return row
 
 
@@ -125,6 +126,17 @@ def delete(session: Session, actor: Actor, flow_id: int) -> None:
     session.flush()
     record(session, actor, "delete", ENTITY, flow_id, name=row.name, before=before)
     settings_changed(session, ENTITY, flow_id)
+
+
+def _told(found: Difference) -> dict[str, list[str]]:
+    """What the audit log keeps of a saved draft: which nodes, not the whole graph each time."""
+    changed = sorted({c.after.id for c in found.changed} | {w.node for w in found.ways})
+    told = {
+        "nodes_added": [n.id for n in found.added],
+        "nodes_removed": [n.id for n in found.removed],
+        "nodes_changed": [n for n in changed if n not in {m.id for m in (*found.added, *found.removed)}],
+    }
+    return {name: nodes for name, nodes in told.items() if nodes}
 
 
 def _hear(session: Session, actor: Actor, row: FlowRow, version: int, action: str) -> None:

@@ -79,13 +79,16 @@ def test_a_menu_is_drawn_checked_and_published_and_the_engine_is_told(owner: Bro
         assert "publish" in set(db.scalars(select(AuditEntry.action).where(AuditEntry.entity == "flow")))
 
 
-def test_the_second_of_two_editors_is_told_and_overwrites_nothing(owner: Browser) -> None:
+def test_the_second_of_two_editors_is_told_and_overwrites_nothing(owner: Browser, enterprise: int) -> None:
     flow = new(owner)
     assert put(owner, flow, changed(tries=2)).status_code == 200
     late = put(owner, flow, changed(tries=5))
     assert late.status_code == 409
     assert late.get_json()["code"] == "flow.changed"
     assert late.get_json()["params"]["revision"] == flow["revision"] + 1
+    with tenant_session(enterprise) as db:
+        saves = db.scalars(select(AuditEntry).where(AuditEntry.entity == "flow", AuditEntry.action == "update")).all()
+        assert [e.after for e in saves] == [{"revision": 2, "nodes_changed": ["hello"]}], "what, not the whole graph"
     assert publish(owner, flow).status_code == 409
     now = owner.get(f"/api/flows/{flow['id']}").get_json()
     assert now["draft"]["nodes"][0]["settings"]["tries"] == 2

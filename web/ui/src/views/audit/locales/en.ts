@@ -41,6 +41,8 @@ export default {
       change_pacing: "Changed the pace",
       upload: "Uploaded",
       reset: "Reset",
+      publish: "Published",
+      roll_back: "Went back to a version",
     },
     entities: {
       user: "User",
@@ -65,6 +67,7 @@ export default {
       field_def: "Field",
       field: "Field",
       call: "Call",
+      flow: "Menu",
     },
     fields: {
       name: "Name",
@@ -170,6 +173,13 @@ export default {
       campaign_id: "Campaign no.",
       days: "Days",
       from: "From",
+      description: "Description",
+      draft: "Draft",
+      revision: "Times saved",
+      published: "Published version",
+      nodes_added: "Nodes added",
+      nodes_removed: "Nodes removed",
+      nodes_changed: "Nodes changed",
     },
   },
 };

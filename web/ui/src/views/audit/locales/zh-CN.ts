@@ -41,6 +41,8 @@ export default {
       change_pacing: "调整拨号",
       upload: "上传",
       reset: "重新开始",
+      publish: "发布",
+      roll_back: "退回版本",
     },
     entities: {
       user: "用户",
@@ -65,6 +67,7 @@ export default {
       field_def: "字段",
       field: "字段",
       call: "通话",
+      flow: "语音菜单",
     },
     fields: {
       name: "名称",
@@ -170,6 +173,13 @@ export default {
       campaign_id: "外呼任务编号",
       days: "日期",
       from: "从",
+      description: "说明",
+      draft: "草稿",
+      revision: "保存次数",
+      published: "已发布版本",
+      nodes_added: "新增节点",
+      nodes_removed: "删除节点",
+      nodes_changed: "修改节点",
     },
   },
 };
