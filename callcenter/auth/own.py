@@ -49,6 +49,24 @@ def choose_phone(actor: Actor, kind: str, number: str) -> None:
             record(session, actor, "update", "user", user.id, name=user.name, before=before, after=after)
 
 
+def choose_greeting(actor: Actor, greeting: str) -> None:
+    """What callers hear before they leave the actor a message: a prompt's name, empty for the installation's."""
+    with tenant_session(actor.tenant_id) as session:
+        user = _own(session, actor)
+        before = {"voicemail_greeting": user.voicemail_greeting}
+        user.voicemail_greeting = greeting
+        after = {"voicemail_greeting": greeting}
+        if before != after:
+            record(session, actor, "update", "user", user.id, name=user.name, before=before, after=after)
+            settings_changed(session, "user", user.id)
+
+
+def greeting_of(actor: Actor) -> str:
+    """The actor's own greeting, empty for the installation's."""
+    with tenant_session(actor.tenant_id) as session:
+        return _own(session, actor).voicemail_greeting
+
+
 def change_password(
     actor: Actor,
     current: str,

@@ -150,3 +150,22 @@ def test_an_agent_hears_prompts_and_changes_none(
     assert ann.get(f"/api/prompts/{prompt}/audio").status_code == 200
     assert ann.delete(f"/api/prompts/{prompt}").status_code == 403
     assert upload(ann, "Mine", a_wav()).status_code == 403
+
+
+@pytest.mark.promise("I6")
+def test_an_agents_own_greeting_reaches_the_engine(
+    owner: Browser, browser: Callable[[], Browser], enterprise: int
+) -> None:
+    prompt = upload(owner, "Ann speaking", a_wav()).get_json()["id"]
+    user = add_user(enterprise, "ann", "agent")
+    ann = browser()
+    ann.sign_in("acme", "ann")
+    assert ann.get("/api/voicemail/greeting").get_json() == {"greeting": ""}
+    for greeting in (f"prompt:{prompt}", "say:zh:我是安。", ""):
+        assert ann.call("PUT", "/api/voicemail/greeting", {"greeting": greeting}).get_json() == {"greeting": greeting}
+        with tenant_session(enterprise) as db:
+            [(_, _, doc)] = documents.changed(db, "user", user)
+            assert doc is not None and doc["voicemail_greeting"] == greeting
+    for wrong in ("prompt:9999", "tone:beep", "../../x", "say:en: "):
+        answer = ann.call("PUT", "/api/voicemail/greeting", {"greeting": wrong})
+        assert answer.get_json()["fields"].keys() == {"greeting"}, wrong

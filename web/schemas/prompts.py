@@ -90,4 +90,12 @@ class ListenQuery(Schema):
     language = fields.String(load_default="en", validate=validate.OneOf(["en", "zh"]))
 
 
+class GreetingSchema(Schema):
+    greeting = fields.String(
+        required=True,
+        validate=validate.Length(max=2100),
+        metadata={"description": 'a prompt as flows name it ("prompt:3", "say:en:…"); empty: the installation\'s'},
+    )
+
+
 PromptPageSchema = page_of(PromptSchema)

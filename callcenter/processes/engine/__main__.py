@@ -59,12 +59,15 @@ async def main() -> None:
         asyncio.create_task(engine.reconcile()),
         asyncio.create_task(_tenants(engine, inbox)),
     ]
+    engine.spawn(engine.audio.voice.prepare(), "speaking beforehand")
     logging.getLogger(__name__).info("engine %s is up", settings.engine_id)
     await stop.wait()
     for task in tasks:
         task.cancel()
     writer.cancel()
     await engine.journal.drain()
+    engine.audio.voice.close()
+    await engine.asking.close()
     # Calls and browsers go on: the next engine takes them up.
     await media.stop()
     await edge.detach()

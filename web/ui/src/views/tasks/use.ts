@@ -4,6 +4,7 @@ import { ref } from "vue";
 import { useI18n } from "vue-i18n";
 import { api, type Schemas } from "@/api/client";
 import { failed, format, said, undone } from "@/kit";
+import { recount } from "./counts";
 
 export type Task = Schemas["Task"];
 
@@ -23,6 +24,7 @@ export function useTasks(changed: () => unknown) {
     busy.value = task.id;
     try {
       const done = await work();
+      recount();
       await changed();
       return done;
     } catch (error) {

@@ -88,5 +88,6 @@ export default {
     "Choose English, Chinese, or none for music.": "请选择英语、中文，音乐可选“无”。",
     "Give a name of at most 80 characters.": "请填写名称，最多 80 个字符。",
     "Choose a prompt.": "请选择一条语音提示。",
+    "Choose a prompt or write a text.": "请选择一条语音提示，或填写要朗读的文字。",
   },
 };
