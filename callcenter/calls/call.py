@@ -196,6 +196,7 @@ class Call:
     on_demand: bool = False  # the agent may start the recording
     record_paused: bool = False
     music: bool = False  # the customer is held and hears music
+    tone: bool = False  # the agent hears it ring at whom he consults
     notice: dict[str, Any] = field(default_factory=dict)  # as `CallView.notice`
 
     @property

@@ -140,7 +140,6 @@ class Parties(Hands):
                 self._changed(call)
             case p.LegEarlyMedia() if party.state == "ringing":
                 party.state = "early"
-                self._tone(call, on=False)
                 self._arrange(call)
             case p.LegAnswered(dialog=dialog) if party.state != "talking":
                 party.dialog = plain(dialog)
@@ -165,7 +164,6 @@ class Parties(Hands):
         if party.transfer:
             self._take_over(call, party, now)
             return
-        self._tone(call, on=False)
         self._arrange(call)
         self._changed(call)
         self._show(call)
@@ -218,12 +216,15 @@ class Parties(Hands):
             if waits != party.music:
                 party.music = waits
                 self._music(party.port_id, call, on=waits)
+        consulted = {q.state for q in self._of_role(call, PartyRole.CONSULT)}
+        self._tone(call, on=call.state is CallState.HELD and consulted == {"ringing"})
         super()._arrange(call)
 
     def _tone(self, call: Call, *, on: bool) -> None:
         """A ringing tone for the agent who consults."""
-        if call.agent_id is None:
+        if call.agent_id is None or call.tone == on:
             return
+        call.tone = on
         port = fx.agent_port(self.tenant, call.agent_id)
         if on:
             self._do(fx.Play(port, f"ringback-{call.call_id}", "tone:ringback", loop=True))
@@ -243,7 +244,6 @@ class Parties(Hands):
             self._not_taken(call, party, outcome, now)
         elif party.role == PartyRole.CONSULT:
             call.notice = notice(party, outcome, now)
-            self._tone(call, on=False)
             self._consult_over(call, now)
         elif call.agent_id is None and not self._others(call):
             self.hang_up(call, "customer" if outcome == "left" else "system", now)

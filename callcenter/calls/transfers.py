@@ -346,6 +346,7 @@ class Transfers(Supervision):
         must not meet it halfway."""
         agent = self._agent_of(call)
         view = self._view(call, "ended", ended_at=now)
+        self._tone(call, on=False)
         self._farewell(call, now)
         self.timers.cancel(("call", call.call_id, "silent"))
         self._unhold(call, now)

@@ -82,10 +82,10 @@ class LobbyWorld(World):
             self.answer(call)
         return call
 
-    def shell(self, since: int) -> None:
+    def shell(self, since: int, until: int | None = None) -> None:
         """What the engine's shell does about the effects from number `since` on, as far as it comes back here."""
         self.drain()
-        for effect in self.effects[since:]:
+        for effect in self.effects[since:until]:
             match effect:
                 case fx.DialQueued(ticket_id=ticket_id, user_id=user):
                     self._dial_ticket(ticket_id, user)

@@ -29,6 +29,8 @@ class PartyWorld(World):
     """Agents 1 … n, none of a campaign; nobody is a member of the queue unless `members` says so."""
 
     def __init__(self, agents: int = 3, members: tuple[int, ...] = (), wrap_up_s: float = 30.0) -> None:
+        self.rooms: dict[str, dict[str, set[str]]] = {}
+        self.playing: dict[str, str] = {}
         super().__init__(agents=0, wrap_up_s=wrap_up_s, required=False)
         queues: dict[int, QueueSettings] = {}
         controls = Controls(DialedControl(), ByHandControl(), AcdControl(queues), VoicemailControl())
@@ -63,18 +65,30 @@ class PartyWorld(World):
         self.floor.answer(call.offered_to, self.now)
         return call
 
+    def drain(self) -> list[fx.Effect]:
+        """Effects since the last time; rooms and plays are kept as they say."""
+        new = super().drain()
+        for effect in new:
+            match effect:
+                case fx.Room(room_id=room, hears=hears):
+                    self.rooms[room] = {port: set(sources) for port, sources in hears.items()}
+                case fx.Play(port_id=port, source=source):
+                    self.playing[port] = source
+                case fx.PlayPrompts(port_id=port, prompts=prompts):
+                    self.playing[port] = prompts[0]
+                case fx.StopPlay(port_id=port):
+                    self.playing.pop(port, None)
+        return new
+
     def room(self, call: Call) -> dict[str, set[str]]:
         """Who hears whom in the call, by the last effect about its room."""
-        rooms = [e for e in self.done(fx.Room) if e.room_id == call.call_id]  # type: ignore[attr-defined]
-        return {port: set(sources) for port, sources in rooms[-1].hears.items()}  # type: ignore[attr-defined]
+        self.drain()
+        return self.rooms.get(call.call_id, {})
 
     def heard(self, port: str) -> str:
         """What is being played to a port: a source, or ""."""
-        source = ""
-        for e in (e for e in self.effects + self.drain() if isinstance(e, fx.Play | fx.PlayPrompts | fx.StopPlay)):
-            if e.port_id == port:
-                source = "" if isinstance(e, fx.StopPlay) else e.source if isinstance(e, fx.Play) else e.prompts[0]
-        return source
+        self.drain()
+        return self.playing.get(port, "")
 
     def leg(self, call: Call, kind: type[p.SipEvent], n: int = 1, **fields: object) -> None:
         """An event of the call's third number."""

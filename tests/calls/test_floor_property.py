@@ -9,17 +9,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from callcenter.acd.agent import AgentState
+from callcenter.acd.settings import Blending, Overflow
 from callcenter.acd.views import CallView
 from callcenter.calls import effects as fx
 from callcenter.calls import facts as f
 from callcenter.calls.call import Call, CallState
+from callcenter.calls.destination import Destination, DestinationKind
 from callcenter.errors import AppError
 from callcenter.fsm import IllegalEvent
 from callcenter.telephony import ports as p
-from tests.calls.world import CAMPAIGN, SDP, World
+from tests.calls.lobby_world import HELP, SALES, TO_HELP, TO_SALES, TO_VOICEMAIL, LobbyWorld
+from tests.calls.world import CAMPAIGN, SDP
 
 CAUSES = st.sampled_from([p.Cause.BUSY, p.Cause.NO_ANSWER, p.Cause.INVALID, p.Cause.NORMAL, p.Cause.CONGESTION])
+HANDS = (
+    "answer", "decline", "hang_up", "hold", "resume", "available", "paused", "offline", "pause_after", "dispose",
+)  # fmt: skip
 AGENTS = 3
+PLACES = [TO_SALES, TO_HELP, TO_VOICEMAIL, Destination(DestinationKind.AGENT, 2)]
 
 
 class Shift(RuleBasedStateMachine):
@@ -27,8 +34,11 @@ class Shift(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.w = World(agents=AGENTS)
+        self.w = LobbyWorld(AGENTS, max_wait_s=300.0, overflow=Overflow(after_wait_s=120.0, after_wait=TO_HELP))
         self.all: list[Call] = []
+        self.done = 0  # effects that the shell has seen
+        self.wrap_up: dict[int, tuple[str, float, float]] = {}
+        self.by_hand: set[int] = set()  # agents whose state a hand has just changed
 
     def _call(self, data: st.DataObject) -> Call:
         return data.draw(st.sampled_from(self.all))
@@ -43,6 +53,58 @@ class Shift(RuleBasedStateMachine):
             self.all.append(self.w.dial(agent=agent))
         except IllegalEvent:
             pass
+
+    @rule(to=st.sampled_from(PLACES), ack=st.booleans(), last=st.integers(0, 9))
+    def call_in(self, to: Destination, ack: bool, last: int) -> None:
+        self.all.append(self.w.arrive(to, f"+861390000010{last}", ack=ack))
+
+    @precondition(lambda self: self.all)
+    @rule(data=st.data(), what=st.sampled_from(["played", "stopped", "1", "#", "5", "recorded"]))
+    def caller_does(self, data: st.DataObject, what: str) -> None:
+        call, w = self._call(data), self.w
+        match what:
+            case "played" | "stopped":
+                w.played(call, what == "played")
+            case "recorded":
+                rid = str(call.voice.get("recording_id", ""))
+                w.floor.media(p.RecordingEnded(w.now, rid, "x.wav", 2.0, 16_000), w.now)
+            case key:
+                w.press(call, key)
+
+    @precondition(lambda self: self.all)
+    @rule(data=st.data(), to=st.sampled_from(PLACES))
+    def supervisor_moves_a_caller(self, data: st.DataObject, to: Destination) -> None:
+        try:
+            self.w.floor.remove_waiting(self._call(data).call_id, to, self.w.now)
+        except AppError:
+            pass
+
+    @rule(agent=st.integers(1, AGENTS), to=st.sampled_from(PLACES))
+    def agent_transfers(self, agent: int, to: Destination) -> None:
+        try:
+            self.w.floor.transfer(agent, to, False, self.w.now)
+        except AppError:
+            pass
+
+    @rule(
+        agent=st.integers(1, AGENTS), state=st.sampled_from(["available", "paused", "offline"]), hang_up=st.booleans()
+    )
+    def supervisor_forces(self, agent: int, state: str, hang_up: bool) -> None:
+        self.by_hand.add(agent)
+        try:
+            self.w.floor.force_state(agent, state, "told", hang_up, self.w.now)
+        except AppError:
+            pass
+
+    @rule(kept=st.sampled_from([0.0, 1e9]))
+    def blending(self, kept: float) -> None:
+        self.w.change(SALES, blending=Blending(enabled=True, wait_s=kept, release_s=0))
+        self.w.floor.blend(self.w.now)
+
+    @rule()
+    def engine_dies(self) -> None:
+        self.w.restart()
+        self.all = [self.w.floor.calls.get(c.call_id, c) for c in self.all]
 
     @precondition(lambda self: self.all)
     @rule(data=st.data(), event=st.sampled_from(["ring", "early", "answer", "hold", "resume", "end"]), cause=CAUSES)
@@ -64,12 +126,17 @@ class Shift(RuleBasedStateMachine):
 
     @rule(
         agent=st.integers(1, AGENTS),
-        hand=st.sampled_from(["hang_up", "hold", "resume", "available", "paused", "offline", "pause_after", "dispose"]),
+        hand=st.sampled_from(HANDS),
     )
     def agent_does(self, agent: int, hand: str) -> None:
         w = self.w
+        self.by_hand.add(agent)
         try:
             match hand:
+                case "answer":
+                    w.floor.answer(agent, w.now)
+                case "decline":
+                    w.floor.decline(agent, w.now)
                 case "hang_up":
                     w.floor.agent_hang_up(agent, w.now)
                 case "hold":
@@ -108,8 +175,9 @@ class Shift(RuleBasedStateMachine):
 
     @rule(agent=st.integers(1, AGENTS))
     def disabled_and_enabled_again(self, agent: int) -> None:
+        self.by_hand.add(agent)
         self.w.team.forget(agent, self.w.now)
-        self.w.team.know(agent, f"Agent {agent}", (CAMPAIGN,), self.w.now)
+        self.w.know(agent)
 
     @rule(
         agent=st.integers(1, AGENTS), state=st.sampled_from(["connected", "interrupted", "off"]), online=st.booleans()
@@ -120,16 +188,24 @@ class Shift(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0.01, 100))
     def time_passes(self, seconds: float) -> None:
-        told = len(self.w.effects)
         self.w.wait(seconds)
-        self.w.drain()
-        for effect in self.w.effects[told:]:  # as the engine's shell does it
-            if isinstance(effect, fx.DialPreview) and self.w.team.agents[effect.user_id].preview:
-                self.w.team.agents[effect.user_id].preview = {}
-                self.all.append(self.w.dial(agent=effect.user_id))
+
+    def _shell(self) -> None:
+        """What the engine's shell does after each event."""
+        w = self.w
+        while self.done < len(w.effects) + len(w.drain()):
+            since, self.done = self.done, len(w.effects)
+            for effect in w.effects[since : self.done]:
+                if isinstance(effect, fx.DialPreview) and w.team.agents[effect.user_id].preview:
+                    w.team.agents[effect.user_id].preview = {}
+                    self.all.append(w.dial(agent=effect.user_id))
+            back = len(w.called_back)
+            w.shell(since, self.done)
+            self.all += w.called_back[back:]
 
     @invariant()
     def nobody_is_stuck(self) -> None:
+        self._shell()
         assert self.w.floor.reconcile(self.w.now) == []
 
     @invariant()
@@ -145,6 +221,67 @@ class Shift(RuleBasedStateMachine):
                 assert agent.call is not None and agent.call.call_id in self.w.floor.calls
 
     @invariant()
+    def no_caller_is_lost(self) -> None:
+        """Whoever waits for an agent is in exactly one queue, or for one person, or on his way out; nobody else is."""
+        floor = self.w.floor
+        for call in floor.calls.values():
+            queued = floor.queues.queue_of(call.call_id)
+            assert queued is None or (call.state is CallState.WAITING and queued == call.queue_id)
+            if call.control == "acd" and call.state is CallState.WAITING and call.hanging_up_since is None:
+                leaving = call.abandoned or call.result
+                assert queued is not None or call.for_agent is not None or leaving, call
+        for queue in (SALES, HELP):
+            for id_ in floor.queues.order(queue):
+                assert id_ in floor.calls or id_ in floor.tickets
+        for ticket in floor.tickets.values():
+            assert ticket.dialed_by in floor.calls or ticket.retry_at or floor.queues.queue_of(ticket.ticket_id)
+
+    @invariant()
+    def one_ringing_at_an_agent(self) -> None:
+        rung = [c.offered_to for c in self.w.floor.calls.values() if c.offered_to is not None]
+        assert len(rung) == len(set(rung))
+        for call in self.w.floor.calls.values():
+            if call.offered_to is not None:
+                agent = self.w.team.agents[call.offered_to]
+                assert agent.state is AgentState.RINGING and agent.call and agent.call.call_id == call.call_id
+
+    @invariant()
+    def who_could_be_served_is_served(self) -> None:
+        """No agent is free while somebody waits whom he may take."""
+        floor = self.w.floor
+        assert floor.queues.pairs(floor._free, self.w.now, floor._rng) == []
+
+    @invariant()
+    def wrap_up_is_never_cut(self) -> None:
+        """Who wraps up goes on to nothing else by himself before his time is over or his outcome set."""
+        now = self.w.now
+        for agent in self.w.team.agents.values():
+            began = self.wrap_up.get(agent.user_id)
+            if agent.state is AgentState.WRAP_UP and agent.call is not None:
+                self.wrap_up[agent.user_id] = (agent.call.call_id, agent.since, agent.wrap_up_until or now)
+            elif began is not None:
+                del self.wrap_up[agent.user_id]
+                call_id, _, until = began
+                set_free = {w.call_id for w in self.w.facts(f.CallDispositioned)}  # type: ignore[attr-defined]
+                by_hand = agent.state in (AgentState.PAUSED, AgentState.OFFLINE) or agent.user_id in self.by_hand
+                assert now >= until or call_id in set_free or by_hand, (agent, began)
+        self.by_hand.clear()
+
+    @invariant()
+    def every_queued_call_leaves_once(self) -> None:
+        entered = Counter(q.call_id for q in self.w.facts(f.CallQueued))  # type: ignore[attr-defined]
+        left = Counter(q.call_id for q in self.w.facts(f.CallLeftQueue))  # type: ignore[attr-defined]
+        for call_id, n in entered.items():
+            inside = self.w.floor.queues.queue_of(call_id) is not None
+            assert n == left[call_id] + inside, call_id
+        offered = Counter((o.call_id, o.agent_id) for o in self.w.facts(f.CallOffered))  # type: ignore[attr-defined]
+        over = Counter((o.call_id, o.agent_id) for o in self.w.facts(f.OfferEnded))  # type: ignore[attr-defined]
+        for (call_id, agent_id), n in offered.items():
+            call = self.w.floor.calls.get(call_id)
+            rings = call is not None and call.offered_to == agent_id
+            assert n == over[call_id, agent_id] + rings
+
+    @invariant()
     def every_call_ends_once(self) -> None:
         ended = Counter(e.call_id for e in self.w.facts(f.CallEnded))  # type: ignore[attr-defined]
         assert all(n == 1 for n in ended.values())
@@ -156,7 +293,14 @@ class Shift(RuleBasedStateMachine):
         for call in list(self.w.floor.calls.values()):
             if call.hanging_up_since is None and call.state is not CallState.PLACED:
                 self.w.floor.hang_up(call, "system", self.w.now)
-        self.w.wait(3000)
+        for _ in range(60):  # kept places are called back until they expire
+            self.w.wait(300)
+            self._shell()
+            for call in list(self.w.floor.calls.values()):
+                if call.state is CallState.PLACED:
+                    self.w.end(call, p.Cause.NO_ANSWER)
+            self._shell()
+        assert not self.w.floor.tickets
         assert not self.w.floor.calls
         assert all(a.state is not AgentState.ON_CALL for a in self.w.team.agents.values())
 
