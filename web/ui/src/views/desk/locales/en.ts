@@ -180,6 +180,7 @@ export default {
     name: "Name",
     company: "Company",
     grade: "Grade",
+    yes: "yes",
     grade_is: "grade {grade}",
     owner_is: "owner {name}",
     several: "{n} customers have this number. Who is it?",

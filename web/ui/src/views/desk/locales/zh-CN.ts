@@ -180,6 +180,7 @@ export default {
     name: "姓名",
     company: "公司",
     grade: "等级",
+    yes: "是",
     grade_is: "{grade} 级",
     owner_is: "归属人 {name}",
     several: "有 {n} 位客户使用此号码，请选择来电人。",
