@@ -41,8 +41,8 @@ FAINT = 60.0
 _REFUSALS = (403, 404, 408, 480, 486, 488, 500, 503, 603)
 
 
-def scenario() -> str:
-    """Call [field1] as [field0] with the telephone at [field2]; take what comes; end when told."""
+def scenario(*, gives_up_ringing: bool = False) -> str:
+    """Call [field1] as [field0] with the telephone at [field2]; take what comes; end when told, or at the first 180."""
     body = sipp.sdp(port="[field2]")  # type: ignore[arg-type]  SIPp fills it in
     me = {"to": "[field1]", "caller": "[field0]"}
     log = '<nop><action><log message="[call_number] {}"/></action></nop>'
@@ -55,7 +55,9 @@ def scenario() -> str:
     return sipp.scenario(
         sipp.start(**me, body=body),
         '<recv response="100" optional="true"/>',
-        '<recv response="180" optional="true"><action><log message="[call_number] ringing"/></action></recv>',
+        '<recv response="180" optional="true"'
+        + (' next="4"' if gives_up_ringing else "")
+        + '><action><log message="[call_number] ringing"/></action></recv>',
         '<recv response="183" optional="true"/>',
         '<recv request="MESSAGE" optional="true" next="4"/>',
         refusals,
@@ -236,29 +238,35 @@ class Callers:
         self._telephones.start()
 
     def call(
-        self, numbers: Sequence[str], did: str, *, hz: float | Sequence[float] = TONE_HZ, rate: int = 10
+        self,
+        numbers: Sequence[str],
+        did: str,
+        *,
+        hz: float | Sequence[float] = TONE_HZ,
+        rate: int = 10,
+        gives_up_ringing: bool = False,
     ) -> list[Caller]:
-        """Let these call `did`, `rate` a second."""
+        """Let these call `did`, `rate` a second. `gives_up_ringing`: they hang up as soon as it rings."""
         tones = list(hz) if isinstance(hz, Sequence) else [hz] * len(numbers)
         callers = [Caller(n, did, tone, _telephone()) for n, tone in zip(numbers, tones, strict=True)]
-        peer = self._do(self._start(callers, rate))
+        peer = self._do(self._start(callers, rate, scenario(gives_up_ringing=gives_up_ringing)))
         group = _Group(callers, peer)
         self.groups.append(group)
         for caller in callers:
             self._selector.register(caller.socket, selectors.EVENT_READ, caller)
         return callers
 
-    def call_one(self, number: str, did: str, hz: float = TONE_HZ) -> Caller:
+    def call_one(self, number: str, did: str, hz: float = TONE_HZ, *, gives_up_ringing: bool = False) -> Caller:
         """Let this one call."""
-        return self.call([number], did, hz=hz)[0]
+        return self.call([number], did, hz=hz, gives_up_ringing=gives_up_ringing)[0]
 
-    async def _start(self, callers: list[Caller], rate: int) -> sipp.Sipp:
+    async def _start(self, callers: list[Caller], rate: int, steps: str) -> sipp.Sipp:
         lines = [f"{c.number};{c.did};{c.socket.getsockname()[1]}" for c in callers]
         path = Path(tempfile.mkdtemp(prefix="callers-")) / "callers.csv"
         path.write_text("SEQUENTIAL\n" + "\n".join(lines) + "\n")
         try:
             return await sipp.Sipp.start(
-                scenario(), calls=len(callers), remote=self._to, rate=rate, timeout_s=900,
+                steps, calls=len(callers), remote=self._to, rate=rate, timeout_s=900,
                 extra=("-inf", str(path), "-trace_logs", "-log_file", "log.txt", "-cid_str", "%u-%p@%s",
                        "-default_behaviors", "bye,abortunexp,pingreply"),
             )  # fmt: skip

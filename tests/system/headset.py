@@ -16,10 +16,11 @@ from aiortc import AudioStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
-from tests.web.serving import Visitor
+from tests.web.serving import Socket, Visitor
 
 RATE_HZ = 8000
 FRAME = 160
+LOUD = 500.0  # amplitude of a tone that is heard; the voices have 8000
 
 
 class _Tone(AudioStreamTrack):
@@ -54,13 +55,14 @@ class Headset:
         self._thread.start()
         self._peer: RTCPeerConnection | None = None
         self._stop = threading.Event()
+        self._socket: Socket | None = None
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def _listen(self) -> None:
         while not self._stop.is_set():
             try:
-                socket = self.visitor.socket()
+                socket = self._socket = self.visitor.socket()
                 topic = f"agent:{self.me['id']}"
                 self.document = socket.subscribe(topic).get(topic) or {}
                 while not self._stop.is_set():
@@ -120,6 +122,30 @@ class Headset:
                 return self.document
             time.sleep(0.02)
         raise AssertionError(f"{what}: not within {timeout_s} s; {self.document}")
+
+    def hears(self, hz: float, over_s: float = 0.4) -> float:
+        """How loud the tone `hz` is in what arrives from now on, in the loudest 100 ms of `over_s` seconds."""
+        self.heard.clear()
+        time.sleep(over_s)
+        came = np.concatenate(self.heard).astype(float) if self.heard else np.zeros(1)
+        step = RATE_HZ // 10
+        return max(loudness(came[i : i + step], hz) for i in range(0, max(1, len(came) - step + 1), step))
+
+    def until_hears(self, hz: float, timeout_s: float = 8.0) -> None:
+        """Wait until the tone `hz` is heard."""
+        end = time.monotonic() + timeout_s
+        while self.hears(hz, 0.2) < LOUD:
+            assert time.monotonic() < end, f"{self.me['username']} does not hear {hz} Hz; {self.document}"
+
+    def die(self) -> None:
+        """As a browser whose machine was switched off: nothing is said good-bye to."""
+        self._stop.set()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._listener.join(5)
+        if self._socket is not None:
+            self._socket.close()
+        self._peer = None
 
     def work(self, disposition_id: int, stop: threading.Event, talk_s: float = 2.0) -> int:
         """Take calls, talk a while, set the outcome, until `stop`; returns how many."""
