@@ -15,7 +15,10 @@ from tests.sip import sipp
 
 TONE_HZ = 1000.0
 # outcome → prefix of the numbers that end so
-PREFIXES = {"answer": "+861390001", "busy": "+861390002", "no_answer": "+861390003", "invalid": "+861390004"}
+PREFIXES = {
+    "answer": "+861390001", "busy": "+861390002", "no_answer": "+861390003", "invalid": "+861390004",
+    "echo": "+861390005",
+}  # fmt: skip
 
 
 def numbers(outcome: str, n: int) -> list[str]:
@@ -32,12 +35,19 @@ def tone_file(folder: Path) -> Path:
     return path
 
 
-def scenarios(tone: Path, ring_ms: int = 300) -> dict[str, str]:
-    """A SIPp scenario for each outcome."""
+def scenarios(tone: Path, ring_ms: int = 300, *, echo: bool = False) -> dict[str, str]:
+    """A SIPp scenario for each outcome. `echo`: also a callee who says what he hears, one call at a time."""
     media = sipp.sdp(port="[rtpstream_audio_port]")  # type: ignore[arg-type]  SIPp fills it in
     stream = f'<nop><action><exec rtp_stream="{tone},-1,0,PCMU/8000"/></action></nop>'
     invited = sipp.recv("INVITE", timeout_ms=600_000)
-    return {
+    more = {}
+    if echo:
+        heard = sipp.sdp(port="[media_port]")  # type: ignore[arg-type]
+        more["echo"] = sipp.scenario(
+            invited, sipp.send(180), sipp.pause(ring_ms), sipp.send(200, body=heard, retrans=True), sipp.recv("ACK"),
+            sipp.recv("BYE", timeout_ms=120_000), sipp.send_reply(),
+        )  # fmt: skip
+    return more | {
         "answer": sipp.scenario(
             invited, sipp.send(180), sipp.pause(ring_ms), sipp.send(200, body=media, retrans=True),
             sipp.recv("ACK"), stream, sipp.recv("BYE", timeout_ms=120_000), sipp.send_reply(),
@@ -54,13 +64,13 @@ def scenarios(tone: Path, ring_ms: int = 300) -> dict[str, str]:
 class Carriers:
     """The SIPp processes, in a loop of their own."""
 
-    def __init__(self, folder: Path, ring_ms: int = 300) -> None:
+    def __init__(self, folder: Path, ring_ms: int = 300, *, echo: bool = False) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self.running: dict[str, sipp.Sipp] = {}
-        for i, (outcome, steps) in enumerate(scenarios(tone_file(folder), ring_ms).items()):
-            media = ("-mp", str(28000 + 500 * i))
+        for i, (outcome, steps) in enumerate(scenarios(tone_file(folder), ring_ms, echo=echo).items()):
+            media = ("-mp", str(28000 + 500 * i), *(("-rtp_echo",) if outcome == "echo" else ()))
             self.running[outcome] = self._do(
                 sipp.Sipp.start(steps, calls=100_000, timeout_s=900, extra=("-aa", *media))
             )

@@ -79,6 +79,7 @@ class Office:
                     calls_per_second=50, caller_ids=["+862155550100"], options_every_s=0,
                 )
                 for outcome, prefix in PREFIXES.items()
+                if outcome in self.carriers.running
             ]  # fmt: skip
             session.add_all([hours, *trunks])
             session.flush()
