@@ -42,7 +42,11 @@ class Caller:
         if len(known) < 2:
             return ()
         return tuple(
-            {"id": m.customer_id, "name": m.name, "company": m.company, "grade": m.grade, "vip": m.vip} for m in known
+            {
+                "id": m.customer_id, "customer_id": m.customer_id, "name": m.name, "company": m.company,
+                "grade": m.grade, "vip": m.vip,
+            }
+            for m in known
         )
 
 

@@ -14,6 +14,7 @@ export interface Card {
   campaign?: string;
   script_id?: number | null;
   attempts?: number;
+  vip?: boolean;
 }
 
 /** Somebody else in the call. */

@@ -12,6 +12,8 @@ export default {
     type_tag: "Type a tag and press Enter",
     owner: "Owner",
     grade: "Grade",
+    vip: "VIP",
+    vip_help: "VIP: numbers may put these calls through first",
     region: "Region",
     source: "Source",
     sources: { lead: "From a list", call: "From a call", manual: "By hand" },

@@ -12,6 +12,8 @@ export default {
     type_tag: "输入标签后按回车",
     owner: "归属人",
     grade: "等级",
+    vip: "VIP",
+    vip_help: "VIP 客户：来电可按号码规则优先接入",
     region: "地区",
     source: "来源",
     sources: { lead: "名单", call: "通话", manual: "手工录入" },
