@@ -119,9 +119,8 @@ def test_a_prompt_that_is_played_somewhere_stays(owner: Browser, enterprise: int
         db.execute(
             text("UPDATE user_account SET voicemail_greeting = :g WHERE username = 'boss'"), {"g": f"prompt:{prompt}"}
         )
-    used = owner.get(f"/api/prompts/{prompt}/uses").get_json()
-    assert next((u["kind"], u["name"]) for u in used["items"]) == ("queue", "Sales")
-    assert {u["kind"] for u in used["items"]} == {"queue", "user"} and used["total"] == 2
+    used = owner.get(f"/api/prompts/{prompt}/uses").get_json()["uses"]
+    assert [(u["kind"], u["name"]) for u in used] == [("queue", "Sales"), ("user", "boss")]
     refused = owner.delete(f"/api/prompts/{prompt}")
     assert (refused.status_code, refused.get_json()["code"]) == (409, "prompt_used")
     assert "Sales" in refused.get_json()["message"]

@@ -147,7 +147,7 @@ def test_a_stranger_with_all_permissions_gets_nothing_by_foreign_ids(
             for body in [None] if method == "GET" else [{}, bodies.of(rule, method)]:
                 answer = spy.call(method, path, body)
                 tried += 1
-                said = answer.get_data(as_text=True)
+                said = answer.get_data().decode(errors="replace")  # some answers are sound
                 where = f"{method} {path} ({rule.rule}) {body}: {answer.status_code} {said[:300]}"
                 assert (answer.status_code != 401 and answer.status_code < 500) or answer.status_code == 503, where
                 assert samples.MARK not in said, where

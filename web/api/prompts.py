@@ -202,8 +202,7 @@ def prompt_uses(prompt_id: int) -> dict[str, Any]:
     """What plays this prompt."""
     with tenant_session(tenant_id()) as db:
         actions.find(db, prompt_id)
-        found = queries.uses(db, prompt_id)
-    return {"items": found, "total": len(found), "page": 1, "per_page": max(1, len(found))}
+        return {"uses": queries.uses(db, prompt_id)}
 
 
 @blueprint.delete("/<int:prompt_id>")

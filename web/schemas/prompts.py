@@ -61,10 +61,7 @@ class PromptUseSchema(Schema):
 
 
 class PromptUsesSchema(Schema):
-    items = fields.List(fields.Nested(PromptUseSchema), required=True)
-    total = fields.Integer(required=True, strict=True)
-    page = fields.Integer(required=True, strict=True)
-    per_page = fields.Integer(required=True, strict=True)
+    uses = fields.List(fields.Nested(PromptUseSchema), required=True)
 
 
 class VoiceSchema(Schema):
