@@ -39,6 +39,11 @@ export interface Point {
 export const GRID = 16;
 const PASTE_OFFSET = 32;
 
+/** A copy of plain data, whether it is watched by the page or not. */
+export function cloned<T>(value: T): T {
+  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+}
+
 export function snapped(at: Point): Point {
   return { x: Math.round(at.x / GRID) * GRID, y: Math.round(at.y / GRID) * GRID };
 }
@@ -69,7 +74,7 @@ function freeId(verb: string, taken: ReadonlySet<string>): string {
 
 export function addNode(flow: Flow, verb: string, settings: Record<string, unknown>, at: Point): { flow: Flow; id: string } {
   const id = freeId(verb, new Set(flow.nodes.map((node) => node.id)));
-  const node: FlowNode = { id, verb, title: "", settings: structuredClone(settings), ways: {}, ...snapped(at) };
+  const node: FlowNode = { id, verb, title: "", settings: cloned(settings), ways: {}, ...snapped(at) };
   const start = nodeOf(flow, flow.start) ? flow.start : id;
   return { flow: { ...flow, start, nodes: [...flow.nodes, node] }, id };
 }
@@ -116,7 +121,7 @@ export function shifted(flow: Flow, ids: Iterable<string>, by: Point): Flow {
 /** The nodes with the lines between them, to be put in elsewhere. */
 export function copied(flow: Flow, ids: Iterable<string>): FlowNode[] {
   const wanted = new Set(ids);
-  return structuredClone(flow.nodes.filter((node) => wanted.has(node.id))).map((node) => ({
+  return cloned(flow.nodes.filter((node) => wanted.has(node.id))).map((node) => ({
     ...node,
     ways: Object.fromEntries(Object.entries(node.ways).filter(([, to]) => wanted.has(to))),
   }));
@@ -134,7 +139,7 @@ export function pasted(flow: Flow, clip: readonly FlowNode[], at?: Point): { flo
   const left = Math.min(...clip.map((node) => node.x));
   const top = Math.min(...clip.map((node) => node.y));
   const by = at ? { x: at.x - left, y: at.y - top } : { x: PASTE_OFFSET, y: PASTE_OFFSET };
-  const nodes = structuredClone([...clip]).map((node) => ({
+  const nodes = cloned([...clip]).map((node) => ({
     ...node,
     id: renamed.get(node.id) ?? node.id,
     ways: Object.fromEntries(Object.entries(node.ways).map(([way, to]) => [way, renamed.get(to) ?? to])),

@@ -30,7 +30,8 @@ export function useShortcuts(root: Ref<HTMLElement | undefined>, editing: Editin
   let clip = { text: "", times: 0 };
 
   function onCanvas(target: EventTarget | null): boolean {
-    return target === document.body || (target instanceof Node && (root.value?.contains(target) ?? false));
+    // Nothing in particular has the focus: what lies around the editor is meant as the editor too.
+    return target instanceof Node && root.value !== undefined && (root.value.contains(target) || target.contains(root.value));
   }
 
   function withControl(event: KeyboardEvent, key: string): boolean {
@@ -47,7 +48,7 @@ export function useShortcuts(root: Ref<HTMLElement | undefined>, editing: Editin
     const at = page();
     if (event.key === "Delete" || event.key === "Backspace") {
       if (allowed()) editing.remove();
-    } else if (event.key === "Enter" && editing.current.value && (event.target as HTMLElement).closest(".vue-flow__node, body, .flow-canvas") && !(event.target as HTMLElement).closest("button, a")) open();
+    } else if (event.key === "Enter" && editing.current.value && !(event.target as HTMLElement).closest("button, a")) open();
     else if (event.key === "Escape") {
       editing.selected.value = [];
       editing.wires.value = [];

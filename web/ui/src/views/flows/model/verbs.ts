@@ -4,7 +4,7 @@ import {
 } from "lucide-vue-next";
 import { computed, type Component, type ComputedRef, type Ref } from "vue";
 import { useI18n } from "vue-i18n";
-import type { FlowNode } from "./graph";
+import { cloned, type FlowNode } from "./graph";
 
 /** How a setting is asked for; the shape of its value is told in `ivr/verb.py`. */
 export interface Setting {
@@ -141,7 +141,7 @@ export function useCatalogue(specs: Ref<VerbSpec[]>): ComputedRef<Catalogue> {
       wayLabel,
       titleOf: (node) => node.title || (verbs.get(node.verb)?.label ?? node.verb),
       settingLabel: (verb, setting) => word(`flows.setting_of.${verb}.${setting}`, word(`flows.setting.${setting}`, setting)),
-      defaults: (verb) => Object.fromEntries((verbs.get(verb)?.settings ?? []).map((s) => [s.name, structuredClone(s.default)])),
+      defaults: (verb) => Object.fromEntries((verbs.get(verb)?.settings ?? []).map((s) => [s.name, cloned(s.default)])),
     };
   });
 }
