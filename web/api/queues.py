@@ -55,7 +55,7 @@ def create_queue(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/options")
-@requires("queues.write")
+@requires("queues.read")
 @blueprint.response(200, QueueOptionsSchema)
 def queue_options() -> dict[str, Any]:
     """Agents, skills, queues, menus, prompts and scripts that a queue can have."""
