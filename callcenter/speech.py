@@ -202,8 +202,8 @@ def finish(samples: Samples, *, margin_s: float = 0.05) -> Samples:
 
 
 def write_wav(path: Path, samples: Samples, rate_hz: int = RATE_HZ) -> None:
-    """Write `samples` (-1 … 1) as mono PCM16; readers see the whole file or none. Raises OSError, also where `path` is a
-    device or a folder: a rename would put the file in its place."""
+    """Write `samples` (-1 … 1) as mono PCM16; readers see the whole file or none. Raises OSError, also where `path` is
+    a device or a pipe: a rename would put the file in its place."""
     if path.exists() and not path.is_file():
         raise FileExistsError(f"{path} is no file")
     path.parent.mkdir(parents=True, exist_ok=True)
