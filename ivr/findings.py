@@ -35,6 +35,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "bad_key": "{key} is no key.",
     "bad_template": "{value} can't be filled in: write {{name}}.",
     "bad_number": "{value} is no phone number with + and country code.",
+    "caller_chooses_number": "Whoever calls can choose which number is called, at your cost.",
     "bad_pattern": "The pattern can't be used: {reason}",
     "bad_expression": "The expression can't be read: {reason}",
     "bad_url": "The address must begin with https:// or http:// and a fixed host.",

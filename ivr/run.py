@@ -8,6 +8,7 @@ nowhere, settings that can't be read, a menu that is gone) ends with it too: a c
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +25,7 @@ from ivr.state import Run, World, fresh
 from ivr.verb import LANGUAGES, Verb, read
 
 MOST_STEPS = 100
+MOST_BEFORE = 5  # versions that are kept for the calls in them
 ERROR: Final = "error"
 HANG_UP: Final = "hang_up"  # the way of a caller who left
 GOODBYE: Final = "goodbye"  # stage of a call that is told goodbye because the menu can't go on
@@ -61,24 +63,24 @@ def _verb(node: Node) -> Verb | None:
 
 
 class Flows:
-    """The menus that there are. The one before stays for the calls that are in it when a new version is published."""
+    """The menus that there are. Those before stay for the calls that are in them when a new version is published."""
 
     def __init__(self) -> None:
         self._newest: dict[int, Loaded] = {}
-        self._before: dict[int, Loaded] = {}
+        self._before: dict[int, deque[Loaded]] = defaultdict(lambda: deque(maxlen=MOST_BEFORE))
 
     def settle(self, loaded: Loaded) -> None:
         """From now on this version for calls that come in."""
         newest = self._newest.get(loaded.flow_id)
         if newest is not None and newest.version != loaded.version:
-            self._before[loaded.flow_id] = newest
+            self._before[loaded.flow_id].appendleft(newest)
         self._newest[loaded.flow_id] = loaded
 
     def drop(self, flow_id: int) -> None:
         """The menu is gone; a call in it goes on in it as long as no newer one comes."""
         gone = self._newest.pop(flow_id, None)
         if gone is not None:
-            self._before[flow_id] = gone
+            self._before[flow_id].appendleft(gone)
 
     def newest(self, flow_id: int) -> Loaded | None:
         """What a call that comes in hears."""
@@ -86,7 +88,8 @@ class Flows:
 
     def of(self, flow_id: int, version: int, node: str) -> Loaded | None:
         """The menu for a call that is in it: its own version, or one that has its node still."""
-        known = [m for m in (self._newest.get(flow_id), self._before.get(flow_id)) if m is not None]
+        newest = self._newest.get(flow_id)
+        known = [*([newest] if newest is not None else []), *self._before.get(flow_id, ())]
         same = next((m for m in known if m.version == version), None)
         return same or next((m for m in known if node in m.nodes), None)
 

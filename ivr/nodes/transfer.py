@@ -11,7 +11,7 @@ from callcenter.calls.destination import Destination, DestinationKind
 from ivr import state
 from ivr.prompts import holes
 from ivr.state import Run
-from ivr.verb import Kind, Verb, Way, Wrong, setting
+from ivr.verb import Kind, Severity, Verb, Way, Wrong, setting
 
 TARGETS = ("agent", "owner", "last_agent", "number")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
@@ -50,7 +50,9 @@ class Transfer(Verb):
         return "agent"
 
     def check(self) -> Iterator[Wrong]:
-        """A number without variables is E.164."""
+        """A number without variables is E.164; one of variables may be the caller's choice."""
+        if self.to == "number" and set(holes(self.number)) - {"caller"}:
+            yield Wrong("caller_chooses_number", where="number", severity=Severity.WARNING)
         if self._fixed and self.number and not _E164.fullmatch(self.number):
             yield Wrong("bad_number", {"value": self.number}, "number")
 

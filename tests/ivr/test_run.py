@@ -132,7 +132,8 @@ def test_a_call_stays_in_the_version_that_it_came_into() -> None:
     one = called(flow(ASK))
     other = flow(node("m", "menu", {"1": "v", "timeout": "bye", "invalid": "bye"}, prompts=say("new"), keys={"1": "a"}),
                  node("v", "voicemail"))  # fmt: skip
-    one.control.settle(FLOW, document(other, version=2))
+    for version in (4, 3, 2):
+        one.control.settle(FLOW, document(other, version=version))
     late = Simulation(one.control, call_in(), START).start(FLOW)
     late.key("1")
     assert isinstance(late.gone, c.HandOver)

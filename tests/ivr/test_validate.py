@@ -82,6 +82,7 @@ def test_a_sound_menu_has_no_findings() -> None:
         (flow(node("q", "queue", queue=5, skills={"x": 11})), "bad_level", "q"),
         (flow(node("t", "transfer", agent=9)), "unknown_agent", "t"),
         (flow(node("t", "transfer", to="number", number="110")), "bad_number", "t"),
+        (flow(node("t", "transfer", {"error": "bye"}, to="number", number="{n}")), "caller_chooses_number", "t"),
         (flow(node("t", "transfer", to="moon")), "unknown_choice", "t"),
         (flow(node("g", "goto", flow=9)), "unknown_flow", "g"),
         (flow(node("d", "digits", TO_BYE, prompts=say("x"), variable="No")), "bad_variable", "d"),

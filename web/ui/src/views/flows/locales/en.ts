@@ -277,6 +277,7 @@ export default {
       bad_variable: "“{value}” can't be a variable's name: use small letters, digits and _.",
       bad_key: "“{key}” is no key.",
       bad_template: "“{value}” can't be filled in. Write variables in braces.",
+      caller_chooses_number: "Whoever calls can choose which number is called, at your cost.",
       bad_number: "“{value}” is no phone number with + and country code.",
       bad_pattern: "“Must look like” can't be used: {reason}",
       bad_expression: "The condition or value can't be read: {reason}",

@@ -277,6 +277,7 @@ export default {
       bad_variable: "“{value}”不能作变量名，只能用小写字母、数字和下划线。",
       bad_key: "“{key}”不是电话按键。",
       bad_template: "“{value}”无法代入，变量要写在花括号里。",
+      caller_chooses_number: "来电者可以决定拨打哪个号码，费用由您承担。",
       bad_number: "“{value}”不是带 + 和国家码的电话号码。",
       bad_pattern: "“格式要求”无法使用：{reason}",
       bad_expression: "条件或值无法读取：{reason}",
