@@ -14,10 +14,11 @@ from callcenter.telephony.media import g711
 from tests.sip import sipp
 
 TONE_HZ = 1000.0
+BRIEF_S = 24.0
 # outcome → prefix of the numbers that end so
 PREFIXES = {
     "answer": "+861390001", "busy": "+861390002", "no_answer": "+861390003", "invalid": "+861390004",
-    "echo": "+861390005",
+    "echo": "+861390005", "brief": "+861390006",
 }  # fmt: skip
 
 
@@ -36,7 +37,8 @@ def tone_file(folder: Path) -> Path:
 
 
 def scenarios(tone: Path, ring_ms: int = 300, *, echo: bool = False) -> dict[str, str]:
-    """A SIPp scenario for each outcome. `echo`: also a callee who says what he hears, one call at a time."""
+    """A SIPp scenario for each outcome. `echo`: also a callee who says what he hears, one call at a
+    time, and one who hangs up after BRIEF_S."""
     media = sipp.sdp(port="[rtpstream_audio_port]")  # type: ignore[arg-type]  SIPp fills it in
     stream = f'<nop><action><exec rtp_stream="{tone},-1,0,PCMU/8000"/></action></nop>'
     invited = sipp.recv("INVITE", timeout_ms=600_000)
@@ -46,6 +48,10 @@ def scenarios(tone: Path, ring_ms: int = 300, *, echo: bool = False) -> dict[str
         more["echo"] = sipp.scenario(
             invited, sipp.send(180), sipp.pause(ring_ms), sipp.send(200, body=heard, retrans=True), sipp.recv("ACK"),
             sipp.recv("BYE", timeout_ms=120_000), sipp.send_reply(),
+        )  # fmt: skip
+        more["brief"] = sipp.scenario(
+            invited, sipp.send(180), sipp.pause(ring_ms), sipp.send(200, body=media, retrans=True), sipp.recv("ACK"),
+            stream, sipp.pause(int(BRIEF_S * 1000)), sipp.request("BYE", cseq=2), sipp.recv(200),
         )  # fmt: skip
     return more | {
         "answer": sipp.scenario(

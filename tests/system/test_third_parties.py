@@ -3,6 +3,7 @@ hears comes back on his channel of the recording, so that what he did not hear i
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +12,10 @@ import numpy as np
 import pytest
 
 from callcenter.recordings.audio import read
-from tests.system.carriers import TONE_HZ, Carriers, numbers
+from tests.system.carriers import BRIEF_S, TONE_HZ, Carriers, numbers
 from tests.system.headset import Headset, loudness
 from tests.system.heard import channels
-from tests.system.installation import PASSWORD, Installation, ask
+from tests.system.installation import PASSWORD, Installation
 from tests.system.office import Office, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
@@ -192,7 +193,7 @@ def test_conference_with_a_colleague_and_with_a_number_which_goes_on_without_the
     first.post("/api/agent/call/transfer", {"kind": "number", "number": numbers("busy", 1)[0], "attended": True})
     first.until(lambda d: (d["call"].get("notice") or {}).get("code") == "party_busy", "told that it is busy", 10)
     in_state(first, "talking")
-    first.post("/api/agent/call/transfer", {"kind": "number", "number": numbers("answer", 1)[0], "attended": True})
+    first.post("/api/agent/call/transfer", {"kind": "number", "number": numbers("brief", 1)[0], "attended": True})
     first.until(lambda d: any(q["state"] == "talking" for q in d["call"]["parties"]), "the number answers", 10)
     assert hears(first) == only(TONE_HZ)
     first.post("/api/agent/call/conference")
@@ -202,9 +203,6 @@ def test_conference_with_a_colleague_and_with_a_number_which_goes_on_without_the
     first.until(lambda d: d["state"] in ("wrap_up", "available"), "the first has left", 5)
     left_alone = time.monotonic() - began
     time.sleep(2)
-    trunks = ask(office.installation.visitor("owner"), "GET", "/api/trunks?per_page=50")["items"]
-    assert trunks
-    ask(office.installation.visitor("owner"), "GET", "/api/parked")
     redis = office.installation.redis()
     live = redis.hgetall(f"calls:{office.tenant}")
     assert [k.decode() for k in live] == [call_id]
@@ -213,12 +211,92 @@ def test_conference_with_a_colleague_and_with_a_number_which_goes_on_without_the
     until(lambda: redis.hlen(f"calls:{office.tenant}") == 1, "the call is there", 20)
     time.sleep(4)
     assert redis.hlen(f"calls:{office.tenant}") == 1
-    for peer in ("answer",):
-        office.carriers.hang_up(peer)
-    until(lambda: redis.hlen(f"calls:{office.tenant}") == 0, "it ends when the number hangs up", 20)
+    until(lambda: redis.hlen(f"calls:{office.tenant}") == 0, "it ends when the number hangs up", BRIEF_S + 10)
     left, right = recording(office, call_id)
     assert tones(right, both + 0.8, alone - 0.2) == {FIRST_HZ, SECOND_HZ}, "the customer heard both"
     assert tones(right, left_alone + 0.6, ended - 0.2) == {TONE_HZ}, "and at last the number alone"
     assert TONE_HZ in tones(left, left_alone + 0.6, ended - 0.2), "whoever has the agent's place is on the left"
     used = office.installation.rows("SELECT role, number, outcome FROM call_party WHERE call_id = %s", call_id)
     assert ("consult", numbers("busy", 1)[0], "busy") in {(r["role"], r["number"], r["outcome"]) for r in used}
+
+
+@pytest.mark.promise("A1")
+def test_a_telephone_is_the_agents_phone_and_the_browser_again_afterwards(
+    office: Office, people: tuple[Headset, Headset, Headset]
+) -> None:
+    agent, second, _ = people
+    number = numbers("answer", 7)[-1]
+    status, chosen = agent.visitor.call("PATCH", "/api/phone/device", {"kind": "number", "number": number})
+    assert (status, chosen["number"]) == (200, number)
+    agent.post("/api/phone/device/connect")
+    agent.until(lambda d: d["device"] == "number" and d["phone"]["state"] == "connected", "the telephone answers", 15)
+    status, refused = agent.visitor.call("POST", "/api/phone/offer", {"sdp": "v=0"})
+    assert (status, refused["code"]) == (409, "phone_elsewhere"), "an open page does not take the phone away"
+    agent.until(lambda d: d["phone"]["state"] == "connected", "still connected", 5)
+    call_id = dial(agent, numbers("echo", 1)[0])
+    time.sleep(2)
+    agent.post("/api/agent/call/transfer", {"kind": "agent", "id": second.me["id"], "attended": True})
+    in_state(second, "offered")
+    second.post("/api/agent/call/answer")
+    in_state(agent, "consulting")
+    assert hears(second) == only(TONE_HZ), "the telephone speaks like any agent"
+    agent.post("/api/agent/call/drop-party", {"party_key": f"agent:{second.me['id']}"})
+    in_state(agent, "talking")
+    time.sleep(0.5)
+    office.installation.kill("engine")
+    agent.until(lambda d: d["phone"]["state"] == "connected" and d["seq"] > 0, "taken up", 20)
+    time.sleep(4)
+    end(agent)
+    left, right = recording(office, call_id)
+    assert tones(left, 0.4, 1.8) == tones(right, 0.6, 1.8) == {TONE_HZ}
+    agent.until(lambda d: d["state"] in ("wrap_up", "available"), "done", 8)
+    status, chosen = agent.visitor.call("PATCH", "/api/phone/device", {"kind": "browser"})
+    assert (status, chosen["kind"], chosen["number"]) == (200, "browser", number)
+    agent.until(lambda d: d["device"] == "browser" and d["phone"]["state"] == "off", "hung up", 8)
+    agent.connect()
+    agent.until(lambda d: d["phone"]["state"] == "connected", "the browser again", 10)
+    used = "SELECT 1 FROM call WHERE ended_at IS NULL"
+    until(lambda: not office.installation.rows(used), "all calls have ended", 10)
+
+    def in_use() -> int:
+        raw = office.installation.redis().hget(f"live:{office.tenant}", "trunks")
+        return sum(t["in_use"] for t in json.loads(raw).values()) if raw else -1
+
+    until(lambda: in_use() == 0, "every channel is given back", 10)
+
+
+@pytest.mark.promise("A1")
+def test_a_parked_call_is_seen_and_picked_up_by_a_colleague(
+    office: Office, people: tuple[Headset, Headset, Headset]
+) -> None:
+    first, second, _ = people
+    call_id = dial(first, numbers("echo", 1)[0])
+    slot = first.post("/api/agent/call/park")["result"]["slot"]
+    page = second.visitor.call("GET", "/api/parked")[1]
+    assert [(c["slot"], c["call_id"]) for c in page["items"]] == [(slot, call_id)]
+    second.post("/api/agent/call/pick-up", {"slot": slot})
+    in_state(second, "talking")
+    assert hears(second) == only(SECOND_HZ)
+    assert second.visitor.call("GET", "/api/parked")[1]["total"] == 0
+    targets = second.visitor.call("GET", "/api/agent/transfer-targets?q=&per_page=50")[1]["items"]
+    kinds = {(t["kind"], t["name"], t["state"]) for t in targets if t["kind"] == "agent"}
+    assert ("agent", "Agent 1", first.document["state"]) in kinds and ("agent", "Agent 2", "on_call") not in kinds
+    end(second)
+
+
+@pytest.mark.promise("V2")
+def test_a_supervisors_message_is_on_the_agents_screen(
+    office: Office, people: tuple[Headset, Headset, Headset]
+) -> None:
+    agent, _, supervisor = people
+    socket = agent.visitor.socket()
+    socket.subscribe(f"user:{agent.me['id']}")
+    supervisor.post("/api/supervision/messages", {"all": True, "text": "Please take your break now."})
+    told = socket.doc(5.0)["doc"]
+    assert (told["kind"], told["text"], told["from_id"]) == (
+        "message", "Please take your break now.", supervisor.me["id"]
+    )  # fmt: skip
+    status, _ = agent.visitor.call("POST", "/api/supervision/messages", {"all": True, "text": "Hello"})
+    assert status == 403
+    status, _ = agent.visitor.call("POST", f"/api/supervision/{supervisor.me['id']}", {"how": "listen"})
+    assert status == 403
