@@ -137,6 +137,7 @@ class Book:
                 now, outcome, cause.value, status, call.hung_up_by, wait_ms, round(call.hold_s, 3), call.mos,
                 call.direction, call.did, call.queue_id,
                 round(call.queue_wait_s, 3) if call.queued_at is not None else None, tuple(call.path), call.shown,
+                self._quality(call, agent_id),
             ),
         )  # fmt: skip
         self._do(fx.CallGone(call.call_id, call.trunk_id, call.lead_id))
@@ -192,6 +193,17 @@ class Book:
         self._show(call)
 
     # --------------------------------------------------------------------------------------------------------- inside
+
+    def _quality(self, call: Call, agent_id: int | None) -> dict[str, dict[str, float]]:
+        """The customer's side as it was told last, and the agent's phone as it is now."""
+        out = dict(call.quality)
+        agent = self.team.agents.get(agent_id or -1)
+        if agent is not None and call.connected_at is not None:
+            phone = agent.phone
+            known = {n: getattr(phone, n) for n in ("loss", "jitter_ms", "round_trip_ms", "mos")}
+            if figures := {n: round(v, 4) for n, v in known.items() if v is not None}:
+                out["agent"] = figures
+        return out
 
     def _leg(self, call: Call, event: LegInput) -> bool:
         """Move the leg; an event out of turn (a 180 after the 200) changes nothing."""

@@ -160,6 +160,7 @@ class Call:
     dialog: dict[str, Any] | None = None
     codec: str = "pcmu"
     mos: float | None = None
+    quality: dict[str, dict[str, float]] = field(default_factory=dict)  # "customer", "agent" → loss, jitter_ms …
     # --- inbound, and what menus and queues do with any call
     direction: str = "out"  # in, out
     did: str = ""  # the number that was dialed, E.164

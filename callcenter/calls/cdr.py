@@ -90,6 +90,7 @@ def _end(fact: f.CallEnded) -> dict[str, object]:
         "talk_s": round(fact.ended_at - fact.connected_at, 3) if fact.connected_at is not None else None,
         "hold_s": fact.hold_s,
         "mos": fact.mos,
+        "quality": fact.quality,
         "queue_id": fact.queue_id,
         "queue_wait_s": fact.queue_wait_s,
         "path": list(fact.path),

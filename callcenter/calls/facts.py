@@ -74,6 +74,7 @@ class CallEnded:
     queue_wait_s: float | None = None  # in queues, before the agent or the end
     path: tuple[str, ...] = ()
     shown: dict[str, str] = field(default_factory=dict)
+    quality: dict[str, dict[str, float]] = field(default_factory=dict)  # by "customer", "agent"
 
 
 @FACTS.add("call.dispositioned")

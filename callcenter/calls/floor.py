@@ -214,6 +214,7 @@ class Floor(Trying):
                 call = self.calls.get(port_id.removeprefix("call-"))
                 if call is not None:
                     call.mos = round(event.mos, 2)
+                    call.quality["customer"] = _heard(event)
             case p.RecordingEnded():
                 self._recording_ended(event, now)
 
@@ -350,6 +351,17 @@ class Floor(Trying):
             return False
         by_hand_only = agent.call.preview_until is None
         return by_hand_only or self.timers.has("preview", str(agent.user_id))
+
+
+def _heard(stats: p.PortStats) -> dict[str, float]:
+    """How well the far end was heard, and (where it says so) heard us."""
+    total = stats.lost + stats.received
+    out = {"loss": stats.lost / total if total else 0.0, "jitter_ms": stats.jitter_ms, "mos": stats.mos}
+    if stats.remote_loss is not None:
+        out["remote_loss"] = stats.remote_loss
+    if stats.round_trip_ms is not None:
+        out["round_trip_ms"] = stats.round_trip_ms
+    return {name: round(value, 4) for name, value in out.items()}
 
 
 def _plain(dialog: p.Dialog) -> dict[str, object]:

@@ -73,6 +73,7 @@ class Call(Base, TenantOwned):
     queue_wait_s: Mapped[float | None]
     path: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     shown: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    quality: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
 
 class CallQueueStay(Base, TenantOwned):

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from callcenter.acd.models import Queue
 from callcenter.audit.models import Actor
 from callcenter.auth.access import visible_user_ids
 from callcenter.auth.models import User
-from callcenter.calls.models import Call, FactRow, Recording
+from callcenter.calls.models import Call, CallParty, FactRow, Recording
 from callcenter.errors import NotFound
 from callcenter.telephony.models import TrunkRow
 from crm.models import Customer, Disposition, Lead
@@ -25,7 +26,8 @@ PLAYABLE = ("growing", "closed", "stored")
 _TOLD = frozenset(
     {
         "mode", "wait_ms", "outcome", "cause", "sip_status", "hung_up_by", "hold_s", "mos", "note", "callback_at",
-        "seconds", "caller_id", "rule", "detail", "reason",
+        "seconds", "caller_id", "rule", "detail", "reason", "how", "wait_s", "rang_s", "verb", "way", "question",
+        "answer", "kind", "to_kind", "role",
     }
 )  # fmt: skip
 
@@ -33,21 +35,31 @@ _TOLD = frozenset(
 def visible(session: Session, actor: Actor, filters: Mapping[str, Any]) -> Any:
     """The calls that `actor` sees, newest first, as rows (call, customer, lead, agent, campaign, disposition, trunk).
 
-    `filters`, each may be missing: from_ and to (instants, the second exclusive), campaign_id, agent_id, outcome, phone
-    (digits, a whole number or a part), disposition_id, customer_id, lead_id, connected (bool).
+    `filters`, each may be missing: from_ and to (instants, the second exclusive), direction, campaign_id, queue_id,
+    agent_id, outcome, phone (digits, a whole number or a part), disposition_id, customer_id, lead_id, connected (bool).
     """
     query: Any = (
-        select(Call, Customer.name, Lead.name, User.name, Campaign.name, Disposition, TrunkRow.name)
+        select(Call, Customer.name, Lead.name, User.name, Campaign.name, Disposition, TrunkRow.name, Queue.name)
         .outerjoin(Customer, Customer.id == Call.customer_id)
         .outerjoin(Lead, Lead.id == Call.lead_id)
         .outerjoin(User, User.id == Call.agent_id)
         .outerjoin(Campaign, Campaign.id == Call.campaign_id)
         .outerjoin(Disposition, Disposition.id == Call.disposition_id)
         .outerjoin(TrunkRow, TrunkRow.id == Call.trunk_id)
+        .outerjoin(Queue, Queue.id == Call.queue_id)
         .order_by(Call.started_at.desc(), Call.id.desc())
     )
     query = _scoped(session, actor, query)
-    for name in ("campaign_id", "agent_id", "outcome", "disposition_id", "customer_id", "lead_id"):
+    for name in (
+        "direction",
+        "campaign_id",
+        "queue_id",
+        "agent_id",
+        "outcome",
+        "disposition_id",
+        "customer_id",
+        "lead_id",
+    ):
         if filters.get(name) is not None:
             query = query.where(getattr(Call, name) == filters[name])
     if filters.get("from_") is not None:
@@ -86,6 +98,12 @@ def detail(session: Session, actor: Actor, call_id: str) -> dict[str, Any]:
     call: Call = row[0]
     out |= {
         "caller_id": call.caller_id,
+        "did": call.did,
+        "queue_wait_s": call.queue_wait_s,
+        "path": call.path,
+        "shown": call.shown,
+        "quality": call.quality,
+        "parties": _parties(session, actor, call_id),
         "ringing_at": call.ringing_at,
         "wrap_ended_at": call.wrap_ended_at,
         "sip_status": call.sip_status,
@@ -125,7 +143,7 @@ def _digits(text: str) -> str:
 
 
 def _call(row: Any, actor: Actor) -> dict[str, Any]:
-    call, customer, lead, agent, campaign, disposition, trunk = row
+    call, customer, lead, agent, campaign, disposition, trunk, queue = row
     return {
         "id": call.id,
         "direction": call.direction,
@@ -136,6 +154,8 @@ def _call(row: Any, actor: Actor) -> dict[str, Any]:
         "lead_id": call.lead_id,
         "campaign_id": call.campaign_id,
         "campaign_name": campaign or "",
+        "queue_id": call.queue_id,
+        "queue_name": queue or "",
         "agent_id": call.agent_id,
         "agent_name": agent or "",
         "trunk_name": trunk or "",
@@ -153,6 +173,25 @@ def _call(row: Any, actor: Actor) -> dict[str, Any]:
         "disposition": disposition_of(disposition),
         "note": call.note,
     }
+
+
+def _parties(session: Session, actor: Actor, call_id: str) -> list[dict[str, Any]]:
+    """Who else was in the call, and where it was given to."""
+    names = {u.id: u.name for u in session.scalars(select(User))}
+    rows = session.scalars(select(CallParty).where(CallParty.call_id == call_id).order_by(CallParty.called_at))
+    return [
+        {
+            "role": p.role,
+            "name": names.get(p.user_id, "") if p.user_id is not None else "",
+            "number": numbers.shown(p.number, actor) if p.number else "",
+            "by": names.get(p.by_user, "") if p.by_user is not None else "",
+            "called_at": p.called_at,
+            "answered_at": p.answered_at,
+            "left_at": p.left_at,
+            "outcome": p.outcome,
+        }
+        for p in rows
+    ]
 
 
 def _timeline(session: Session, call_id: str) -> list[dict[str, Any]]:

@@ -34,6 +34,8 @@ class CallSchema(Schema):
     lead_id = fields.Integer(required=True, allow_none=True)
     campaign_id = fields.Integer(required=True, allow_none=True)
     campaign_name = fields.String(required=True)
+    queue_id = fields.Integer(required=True, allow_none=True)
+    queue_name = fields.String(required=True)
     agent_id = fields.Integer(required=True, allow_none=True)
     agent_name = fields.String(required=True)
     trunk_name = fields.String(required=True)
@@ -64,8 +66,31 @@ class TimelineEntrySchema(Schema):
     params = fields.Dict(required=True)
 
 
+class PartySchema(Schema):
+    """Somebody else in a call, or (`role` transfer) where it was given to."""
+
+    role = fields.String(required=True)
+    name = fields.String(required=True)
+    number = fields.String(required=True)
+    by = fields.String(required=True)
+    called_at = fields.DateTime(required=True)
+    answered_at = fields.DateTime(required=True, allow_none=True)
+    left_at = fields.DateTime(required=True, allow_none=True)
+    outcome = fields.String(required=True)
+
+
 class CallDetailSchema(CallSchema):
+    """`quality`: by "customer" and "agent": loss (fraction), jitter_ms, round_trip_ms, mos (1–4.5), those known."""
+
     caller_id = fields.String(required=True)
+    did = fields.String(required=True)
+    queue_wait_s = fields.Float(required=True, allow_none=True)
+    path = fields.List(fields.String(), required=True)
+    shown = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    quality = fields.Dict(
+        keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.Float()), required=True
+    )
+    parties = fields.List(fields.Nested(PartySchema), required=True)
     ringing_at = fields.DateTime(required=True, allow_none=True)
     wrap_ended_at = fields.DateTime(required=True, allow_none=True)
     sip_status = fields.Integer(required=True, strict=True)
@@ -75,7 +100,9 @@ class CallDetailSchema(CallSchema):
 class CallQuery(PageQuery):
     from_ = fields.AwareDateTime(data_key="from")
     to = fields.AwareDateTime(metadata={"description": "exclusive"})
+    direction = fields.String(validate=validate.OneOf(("in", "out")))
     campaign_id = fields.Integer()
+    queue_id = fields.Integer()
     agent_id = fields.Integer()
     outcome = fields.String(validate=validate.Length(1, 40))
     disposition_id = fields.Integer()

@@ -1,6 +1,6 @@
 """boards
 
-Live boards, and what their thresholds have alerted to.
+Live boards, and what their thresholds have alerted to. How well the two sides of a call were heard.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_board_alert_tenant_id", "board_alert", ["tenant_id"])
     op.create_index("ix_board_alert_tenant_at", "board_alert", ["tenant_id", "at"])
+    quality = postgresql.JSONB(astext_type=sa.Text())
+    op.add_column("call", sa.Column("quality", quality, server_default=sa.text("'{}'"), nullable=False))
     for table in FENCED:
         for statement in rls.fence(table):
             op.execute(statement)
@@ -72,5 +74,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("UPDATE role SET permissions = array_remove(permissions, 'boards.write')")
+    op.drop_column("call", "quality")
     op.drop_table("board_alert")
     op.drop_table("board")
