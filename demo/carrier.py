@@ -13,7 +13,7 @@ import secrets
 from collections import Counter
 
 from demo.phones import Phones
-from demo.rtp import TICK_S, RtpPool
+from demo.rtp import TICK_S, NoPort, RtpPool
 from demo.session import Owner, Session, Through
 from demo.settings import PHONE_PORTS, Settings
 from demo.sip.call import Call, Event, Invited
@@ -22,6 +22,7 @@ from demo.sip.message import Address
 from demo.sip.registrar import Binding, Registrar
 from demo.sip.sdp import BadSdp, read
 from demo.subscribers import FAST, NORMAL, digits, phone_numbers, subscriber
+from demo.visit import Visit, visitor
 from demo.voices import Voices
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Carrier(asyncio.DatagramProtocol):
         self._settings = settings
         self._pace = FAST if settings.fast else NORMAL
         self._voices = Voices(settings.sounds_dir)
-        rng = random.SystemRandom()
+        rng = self._rng = random.SystemRandom()
         self._password = secrets.token_hex(16)
         self._phone_users = {digits(n): f"phone{i}" for i, n in enumerate(phone_numbers(settings.phones), 1)}
         accounts = {**settings.accounts, **dict.fromkeys(self._phone_users.values(), self._password)}
@@ -162,11 +163,30 @@ class Carrier(asyncio.DatagramProtocol):
         self._sessions[session] = None
         session.start(event.sdp, now)
 
+    def call_in(self, number: str, to: Address) -> bool:
+        """Let a subscriber call `number` at the SIP address `to`. Nothing happens, and False is returned, while one is
+        calling already or no port is free."""
+        if any(isinstance(session, Visit) for session in self._sessions):
+            return False
+        try:
+            port = self._pool.open(asyncio.get_running_loop().time())
+        except NoPort:
+            return False
+        who = visitor(self._rng, self._pace)
+        visit = Visit(
+            self._endpoint, who, number, to, self._voices, port, self._session_ended, self._settle
+        )  # fmt: skip
+        self._owners[visit.call] = visit
+        self._sessions[visit] = None
+        self._settle()
+        return True
+
     def _session_ended(self, session: Session, why: str) -> None:
         self._sessions.pop(session, None)
         self._owners.pop(session.call, None)
         sent, received = session.packets
-        self._count(session.call, session.who.kind.value, why, f"; {sent} packets sent, {received} received")
+        kind = session.label or session.who.kind.value
+        self._count(session.call, kind, why, f"; {sent} packets sent, {received} received")
 
     def _pass_on(self, event: Invited, binding: Binding, now: float) -> None:
         """One call at a time a phone; the phone's own clock answers it."""

@@ -35,6 +35,8 @@ class Session:
     """A call to a subscriber, from its INVITE to its end. `open_port(now)` gives an RTP port; `ended(session, why)` is
     called once, when nothing of it is left; `packets` are then those of audio sent and received."""
 
+    label = ""  # how it is counted; empty: by the subscriber's kind
+
     def __init__(
         self,
         endpoint: Endpoint,

@@ -15,6 +15,7 @@ from callcenter.compliance.models import RuleSet
 from callcenter.db.models import load_all
 from callcenter.db.outbox import settings_changed
 from callcenter.db.session import platform_session, tenant_session
+from callcenter.numbers import actions as numbers
 from callcenter.numbers.models import DidNumber
 from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.actions import open_enterprise
@@ -31,6 +32,7 @@ CODE = "demo"
 PASSWORD = "Try-it-out-1"  # shown at start and on the sign-in page; a demo installation has nothing to hide
 LEADS = 500
 OWN_NUMBER = "+862155550100"  # callees see it, and it can be called
+HOTLINE = "+862155550101"
 
 # role key → (user name, name, English interface?)
 PEOPLE: tuple[tuple[str, str, str, str], ...] = (
@@ -149,7 +151,9 @@ def _fill(session: Session, carrier_port: int) -> None:
     for user in users:
         session.add(CampaignAgent(campaign_id=campaign.id, user_id=user.id))
     _leads(session, campaign)
-    _menu(session, _queues(session, users, script))
+    queues = _queues(session, users, script)
+    _menu(session, queues)
+    _hotline(session, queues["service"])
     for entity, id_ in [
         ("rule_set", hours.id),
         ("campaign", campaign.id),
@@ -203,6 +207,25 @@ def _menu(session: Session, queues: dict[str, int]) -> None:
     session.add(number)
     session.flush()
     settings_changed(session, "number", number.id)
+
+
+def _hotline(session: Session, queue: int) -> None:
+    """A number straight to the service queue, with rules about who calls, and office hours for whoever wants them."""
+    actor = Actor(int(session.info["tenant_id"]), None, "demo")
+    day = [{"from": "09:00", "to": "12:00"}, {"from": "13:30", "to": "18:00"}]
+    holiday = {"name": "元旦 New Year", "first": "2026-01-01", "last": "2026-01-01", "yearly": True}
+    calendar = {"name": "办公时间 Office hours", "week": [day] * 5 + [[], []], "holidays": [holiday]}
+    numbers.create_calendar(session, actor, calendar)
+    rules = [
+        {"when": "blacklisted", "then": "refuse"},
+        {"when": "vip", "then": "owner", "priority": 10},
+        {"when": "repeated", "then": "priority", "within_min": 60, "priority": 2},
+    ]
+    to = {"kind": "queue", "id": queue}
+    numbers.create_number(
+        session, actor,
+        {"e164": HOTLINE, "name": "服务热线 Hotline", "language": "zh", "open_to": to, "closed_to": to, "rules": rules},
+    )  # fmt: skip
 
 
 def _leads(session: Session, campaign: Campaign) -> None:

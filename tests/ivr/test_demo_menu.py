@@ -70,7 +70,7 @@ def test_the_demo_enterprise_has_it_published_under_its_number(database: object)
         tenant = s.scalars(select(Enterprise.id)).one()
     with tenant_session(tenant) as s:
         docs = {(entity, id_): doc for entity, id_, doc in documents.everything(s)}
-        number = s.scalars(select(DidNumber)).one()
+        number = s.scalars(select(DidNumber).where(DidNumber.e164 == demo.OWN_NUMBER)).one()
         menu = docs["flow", number.open_to["id"]]
         queues = {doc["id"] for (entity, _), doc in docs.items() if entity == "queue" and doc}
     assert menu is not None and menu["version"] == 1
