@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,41 @@ ARGUMENTS = [
     "--disable-component-update",
     "--no-first-run",
 ]
+
+
+# Every audio track that a page receives passes an analyser too: `window.heard(hz)` is the loudness of a tone in the
+# last 170 ms, 0 to 1, the loudest of all tracks.
+EAR = """
+(() => {
+  const Real = window.RTCPeerConnection;
+  const ears = [];
+  window.RTCPeerConnection = class extends Real {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("track", (event) => {
+        const context = new AudioContext();
+        const ear = context.createAnalyser();
+        ear.fftSize = 8192;
+        context.createMediaStreamSource(new MediaStream([event.track])).connect(ear);
+        ears.push([context, ear]);
+      });
+    }
+  };
+  window.heard = (hz) => Math.max(0, ...ears.map(([context, ear]) => {
+    const samples = new Float32Array(ear.fftSize);
+    ear.getFloatTimeDomainData(samples);
+    let re = 0, im = 0;
+    samples.forEach((x, i) => {
+      const w = (2 * Math.PI * hz * i) / context.sampleRate;
+      re += x * Math.cos(w);
+      im += x * Math.sin(w);
+    });
+    return (2 * Math.hypot(re, im)) / samples.length;
+  }));
+})();
+"""
+# Of 1. The voices have 0.24, of which Chromium's own noise suppression takes most away from a steady tone.
+LOUD, FAINT = 0.01, 0.003
 
 
 def tone_wav(path: Path, hz: float) -> Path:
@@ -61,6 +97,7 @@ class AgentAtWork:
         context = self.browser.new_context(
             viewport={"width": 1366, "height": 768}, locale="en-US", permissions=["microphone"]
         )
+        context.add_init_script(EAR)
         self.page = context.new_page()
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -73,10 +110,14 @@ class AgentAtWork:
     def _button(self) -> Locator:
         return self.page.get_by_role("button", name=re.compile("^Change"))
 
-    def available(self) -> None:
+    def choose_available(self) -> None:
         """Choose Available in the call bar."""
         self._button.click()
         self.page.get_by_role("menuitem", name="Available").click()
+
+    def available(self) -> None:
+        """Choose Available, and wait until it is so."""
+        self.choose_available()
         self.wait_for("Available")
 
     def state(self) -> str:
@@ -88,6 +129,18 @@ class AgentAtWork:
         end = time.monotonic() + timeout_s
         while self.state() not in states:
             assert time.monotonic() < end, f"{self.state()} and not {states}"
+            self.page.wait_for_timeout(50)
+
+    def heard(self, hz: float) -> float:
+        """How loud the tone `hz` has been in the agent's ear in the last 170 ms, 0 to 1."""
+        return float(self.page.evaluate("hz => window.heard(hz)", hz))
+
+    def until_hears(self, hz: float, but_not: Sequence[float] = (), timeout_s: float = 10.0) -> None:
+        """Wait until the tone `hz` is in the agent's ear, and none of `but_not`."""
+        end = time.monotonic() + timeout_s
+        while self.heard(hz) < LOUD or any(self.heard(other) > FAINT for other in but_not):
+            levels = {tone: round(self.heard(tone), 4) for tone in (hz, *but_not)}
+            assert time.monotonic() < end, f"{hz} Hz and not {but_not}; heard {levels}"
             self.page.wait_for_timeout(50)
 
     def customer(self) -> str:
