@@ -19,6 +19,7 @@ from callcenter.calls import effects as fx
 from callcenter.calls.facts import AgentStateChanged, CallWrappedUp
 from callcenter.calls.timers import Timers
 from callcenter.errors import Conflict, NotFound
+from callcenter.fsm import IllegalEvent
 
 GRACE_S = 20.0  # a lost browser or phone may come back within this
 HEARTBEAT_S = 25.0  # the web process says every 10 s that the browser is there
@@ -243,6 +244,10 @@ class Team:
     def take(self, agent: Agent, view: CallView, now: float) -> None:
         """The agent is on this call from now on. Raises IllegalEvent if he can't be."""
         ringing = agent.state is AgentState.RINGING  # only an available agent is offered a lead or a call
+        other = agent.call is None or agent.call.call_id != view.call_id
+        offered = agent.call is not None and agent.call.state == "offered"
+        if other and ((ringing and offered) or agent.state is AgentState.WRAP_UP):
+            raise IllegalEvent("agent", agent.state, AgentInput.TAKE)  # another call rings at him, or he wraps it up
         agent.after, agent.after_reason = ("available", "") if ringing else (agent.state.value, agent.reason)
         self._timers.cancel(("preview", str(agent.user_id)))
         agent.step(AgentInput.TAKE, now)

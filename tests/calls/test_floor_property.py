@@ -101,8 +101,61 @@ class Shift(RuleBasedStateMachine):
         self.w.change(SALES, blending=Blending(enabled=True, wait_s=kept, release_s=0))
         self.w.floor.blend(self.w.now)
 
-    @rule()
-    def engine_dies(self) -> None:
+    @rule(agent=st.integers(1, AGENTS))
+    def signs_on(self, agent: int) -> None:
+        """An agent at work: phone and browser there, available unless he is busy."""
+        w = self.w
+        self.by_hand.add(agent)
+        w.team.presence(agent, True, w.now)
+        w.team.phone(agent, "connected", w.now)
+        call = w.team.agents[agent].call
+        try:
+            if w.team.agents[agent].state is AgentState.WRAP_UP and call is not None:
+                w.floor.dispose(agent, call.call_id, 1, "", None, True, "available", w.now)
+            w.team.set_state(agent, "available", "", w.now)
+        except AppError:
+            pass
+
+    @precondition(lambda self: self.ringing())
+    @rule(data=st.data(), take=st.integers(0, 3))
+    def what_rings_is_answered(self, data: st.DataObject, take: int) -> None:
+        agent = data.draw(st.sampled_from(self.ringing()))
+        try:
+            if take:
+                self.w.floor.answer(agent, self.w.now)
+            else:
+                self.w.floor.decline(agent, self.w.now)
+        except AppError:
+            pass
+
+    def ringing(self) -> list[int]:
+        """Agents at whom a call rings."""
+        return [a.user_id for a in self.w.team.agents.values() if a.call is not None and a.call.state == "offered"]
+
+    @precondition(lambda self: self.waiting())
+    @rule(data=st.data(), keys=st.sampled_from(["1#", "15551234#", "1", "9"]))
+    def waiting_caller_presses(self, data: st.DataObject, keys: str) -> None:
+        call = data.draw(st.sampled_from(self.waiting()))
+        for key in keys:
+            self.w.press(call, key)
+
+    def waiting(self) -> list[Call]:
+        """Calls that wait in a queue."""
+        return [c for c in self.w.floor.calls.values() if self.w.floor.queues.queue_of(c.call_id) is not None]
+
+    @precondition(lambda self: self.w.called_back)
+    @rule(answers=st.booleans())
+    def called_back(self, answers: bool) -> None:
+        call = self.w.called_back[-1]
+        if answers:
+            self.w.answer(call)
+        else:
+            self.w.end(call, p.Cause.NO_ANSWER, 480)
+
+    @rule(really=st.integers(0, 5))
+    def engine_dies(self, really: int) -> None:
+        if really:
+            return
         self.w.restart()
         self.all = [self.w.floor.calls.get(c.call_id, c) for c in self.all]
 
@@ -173,8 +226,10 @@ class Shift(RuleBasedStateMachine):
         else:
             self.w.team.decline(found, self.w.now)
 
-    @rule(agent=st.integers(1, AGENTS))
-    def disabled_and_enabled_again(self, agent: int) -> None:
+    @rule(agent=st.integers(1, AGENTS), really=st.integers(0, 4))
+    def disabled_and_enabled_again(self, agent: int, really: int) -> None:
+        if really:
+            return
         self.by_hand.add(agent)
         self.w.team.forget(agent, self.w.now)
         self.w.know(agent)
@@ -186,7 +241,7 @@ class Shift(RuleBasedStateMachine):
         self.w.team.presence(agent, online, self.w.now)
         self.w.team.phone(agent, state, self.w.now)
 
-    @rule(seconds=st.floats(0.01, 100))
+    @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 5.0, 16.0, 40.0, 100.0]))
     def time_passes(self, seconds: float) -> None:
         self.w.wait(seconds)
 
