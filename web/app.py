@@ -25,7 +25,7 @@ import web.api
 from callcenter import config
 from callcenter.auth.permissions import PERMISSIONS
 from callcenter.errors import AppError
-from web import http, limits, metrics, ui_files
+from web import http, limits, metrics, nulls, ui_files
 
 log = logging.getLogger(__name__)
 csrf = CSRFProtect()
@@ -98,6 +98,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
     metrics.install(app)
     http.install(app)
     csrf.init_app(app)
+    nulls.install(app)
     limits.limiter.init_app(app)
     _install_errors(app)
     _register_blueprints(app)
