@@ -15,7 +15,7 @@ from typing import Any
 from callcenter.acd.agent import Agent, AgentState
 from callcenter.calls.call import Call, CallState
 from dialer.limits import Limit, Verdict
-from dialer.models import CampaignState, Mode
+from dialer.modes import CampaignState, Mode
 from dialer.pacing import power, predictive, progressive
 from dialer.pacing.interface import CampaignInfo, Pacer, Snapshot
 from dialer.views import CallRow, CampaignView, Minute

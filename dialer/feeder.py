@@ -31,7 +31,8 @@ from callcenter.db.session import platform_session, tenant_session
 from callcenter.tenancy.models import Enterprise
 from crm.models import BlacklistEntry, Callback, Customer, Lead, LeadList
 from dialer import hopper
-from dialer.models import Campaign, CampaignState, Mode
+from dialer.models import Campaign
+from dialer.modes import CampaignState, Mode
 
 log = logging.getLogger(__name__)
 TURN_S = 0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Text, UniqueConstraint, text
@@ -11,21 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callcenter.db.base import Base, Numbered, Stamped, TenantOwned
-
-
-class Mode(StrEnum):
-    MANUAL = "manual"
-    PREVIEW = "preview"
-    PROGRESSIVE = "progressive"
-    POWER = "power"
-    PREDICTIVE = "predictive"
-
-
-class CampaignState(StrEnum):
-    DRAFT = "draft"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPED = "stopped"
+from dialer.modes import CampaignState, Mode
 
 
 class Campaign(Base, Numbered, TenantOwned, Stamped):

@@ -25,7 +25,8 @@ from demo.menu import NAME as MENU_NAME
 from demo.menu import NOTE as MENU_NOTE
 from demo.menu import main_menu
 from demo.people import TIME_ZONE, demo_people
-from dialer.models import Campaign, CampaignAgent, CampaignState, Mode
+from dialer.models import Campaign, CampaignAgent
+from dialer.modes import CampaignState, Mode
 from ivr import actions as menus
 
 CODE = "demo"

@@ -18,7 +18,8 @@ from callcenter.compliance.models import RuleSet
 from callcenter.errors import Conflict, InvalidInput
 from callcenter.telephony.models import TrunkRow
 from crm.models import LeadList, Script
-from dialer.models import Campaign, CampaignAgent, CampaignState
+from dialer.models import Campaign, CampaignAgent
+from dialer.modes import CampaignState
 
 ENTITY = "campaign"
 SETTABLE = frozenset(

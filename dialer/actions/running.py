@@ -25,7 +25,8 @@ from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.models import Enterprise
 from crm.models import LeadList
 from dialer.actions.campaigns import ENTITY
-from dialer.models import Campaign, CampaignAgent, CampaignState, Mode
+from dialer.models import Campaign, CampaignAgent
+from dialer.modes import CampaignState, Mode
 
 PACING = frozenset({"mode", "ratio", "abandon_cap", "max_lines"})
 

@@ -15,7 +15,8 @@ from callcenter.db.session import tenant_session
 from callcenter.tenancy.models import Enterprise
 from crm.models import Callback, LeadList
 from dialer.actions.running import CAMPAIGN
-from dialer.models import CampaignDay, CampaignState
+from dialer.models import CampaignDay
+from dialer.modes import CampaignState
 from tests.dialer.floor import add_agent, add_list, add_trunk
 from tests.web.conftest import Browser, add_user
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from dialer.models import CampaignState, Mode
+from dialer.modes import CampaignState, Mode
 from web.http import PageQuery, page_of
 
 _MODES = validate.OneOf([m.value for m in Mode])

@@ -17,7 +17,7 @@ from callcenter.processes.engine.shell import Engine, Tenant
 from dialer import hopper
 from dialer.campaign import CampaignRun
 from dialer.control import BY_HAND
-from dialer.models import Mode
+from dialer.modes import Mode
 
 PREVIEW_AGAIN_S = 600.0
 

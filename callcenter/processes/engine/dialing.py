@@ -22,7 +22,7 @@ from dialer import hopper
 from dialer.campaign import CampaignRun, Outside, share
 from dialer.control import DIALED
 from dialer.limits import Limit
-from dialer.models import Mode
+from dialer.modes import Mode
 
 log = logging.getLogger(__name__)
 TICK_S = 1.0
@@ -98,9 +98,7 @@ class Dialing(ByHand):
 
     def _publish_menus(self, tenant: Tenant) -> None:
         """How many callers are in menus now, by flow."""
-        flows = Counter(
-            str(c.run.get("flow_id", "")) for c in tenant.floor.calls.values() if c.state is CallState.MENU
-        )
+        flows = Counter(str(c.run.get("flow_id", "")) for c in tenant.floor.calls.values() if c.state is CallState.MENU)
         doc = {"callers": flows.total(), "flows": dict(flows)}
         if doc != self._menus.get(tenant.id):
             self._menus[tenant.id] = doc

@@ -21,7 +21,7 @@ from callcenter.processes.engine.shell import Engine, Tenant
 from callcenter.telephony.trunks import pick_caller_id
 from dialer import hopper
 from dialer.campaign import CampaignRun
-from dialer.models import Mode
+from dialer.modes import Mode
 
 log = logging.getLogger(__name__)
 LEFT_OVER_S = 120.0
