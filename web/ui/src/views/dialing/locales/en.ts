@@ -106,10 +106,10 @@ export default {
   },
   trunks: {
     title: "Trunks",
-    text: "The SIP lines that calls go out over.",
+    text: "The SIP lines that calls go out over and come in on.",
     add: "New trunk",
     none: "No trunks yet",
-    none_text: "A trunk is the line to your carrier, PBX or gateway. Nothing can be dialed without one.",
+    none_text: "A trunk is the line to your carrier, PBX or gateway. Without one nothing can be dialed, and nobody can call in.",
     name: "Name",
     health: "Health",
     up: "Answers",

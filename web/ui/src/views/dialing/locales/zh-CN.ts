@@ -106,7 +106,7 @@ export default {
   },
   trunks: {
     title: "中继",
-    text: "外呼所用的 SIP 线路。",
+    text: "呼出和呼入所用的 SIP 线路。",
     add: "新增中继",
     none: "还没有中继",
     none_text: "中继是通往运营商、交换机或网关的线路，没有中继就无法外呼。",
@@ -146,7 +146,7 @@ export default {
     prepend: "号码前加拨",
     codec: "编码",
     strip_plus: "拨号时去掉 +",
-    enabled: "用于外呼",
+    enabled: "启用该中继",
     inbound_title: "来电接入",
     inbound: "接受该中继的来电",
     inbound_auth: "来电身份凭据",

@@ -88,7 +88,7 @@ export default {
       type_prefix: "Type a beginning and press Enter",
       minutes: "minutes",
       priority: "Priority in the queue",
-      sooner: "more priority in the queue",
+      sooner: "more priority",
       off_shift: "If that person is not signed on, the next rule is tried; a queue still prefers them.",
       up: "Move rule {n} up",
       down: "Move rule {n} down",
