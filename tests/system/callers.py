@@ -137,6 +137,11 @@ class Caller:
         fresh = [payload for at, payload in self.heard[-int(over_s * 50) :] if now - at < over_s + 0.3]
         return g711.ulaw_to_linear(b"".join(fresh)).astype(np.float64)
 
+    def between(self, begin: float, end: float) -> NDArray[np.float64]:
+        """What came between two times, packets joined."""
+        came = b"".join(payload for at, payload in list(self.heard) if begin <= at < end)
+        return g711.ulaw_to_linear(came).astype(np.float64)
+
     def until(self, *states: str, timeout_s: float = 10.0) -> Caller:
         """Wait for one of these states."""
         end = time.monotonic() + timeout_s
