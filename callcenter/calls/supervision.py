@@ -11,7 +11,8 @@ from callcenter.acd.agent import Agent, AgentState
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call, CallState, Party, PartyRole
 from callcenter.calls.facts import CallTransferred
-from callcenter.calls.parties import Parties, agent_key
+from callcenter.calls.parties import Parties
+from callcenter.calls.party_views import agent_key
 from callcenter.errors import Conflict
 
 HOWS = {"listen": PartyRole.LISTEN, "whisper": PartyRole.WHISPER, "barge": PartyRole.TALK}

@@ -13,7 +13,7 @@ from callcenter.calls import effects as fx
 from callcenter.calls.call import Call, CallInput, CallState, Party, PartyRole
 from callcenter.calls.destination import Destination, DestinationKind
 from callcenter.calls.facts import CallTransferred
-from callcenter.calls.parties import agent_key, notice
+from callcenter.calls.party_views import agent_key, notice
 from callcenter.calls.supervision import IN_TALK, Supervision
 from callcenter.errors import Conflict
 from callcenter.telephony import ports as p

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from callcenter import ids, wire
 from callcenter.acd.agent import Agent
 from callcenter.calls import effects as fx
-from callcenter.calls.parties import plain
+from callcenter.calls.party_views import plain
 from callcenter.clock import wall_s
 from callcenter.errors import Conflict, InvalidInput, Unavailable
 from callcenter.telephony import ports as p
