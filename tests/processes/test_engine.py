@@ -312,3 +312,21 @@ def test_what_a_refused_command_had_changed_already_is_carried_out(
         assert ("hangup", ("c1",)) in s.sip.told
 
     scene(story)
+
+
+@pytest.mark.promise("D2", "D3")
+def test_calls_that_ring_when_their_agents_have_left_are_given_up(scene: Scene) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        available(s)
+        run = s.tenant.campaigns[CAMPAIGN]
+        entry = {**ENTRY, "lead_id": None}
+        assert await s.dialing._one(s.tenant, run, entry, Callee("UTC"), wall_s())
+        [call] = s.tenant.floor.calls.values()
+        await s.engine.journal.durable()
+        s.dialing._tick(s.tenant, False)
+        assert call.hanging_up_since is None, "its agent is there"
+        s.tenant.floor.team.set_state(AGENT, "paused", "lunch", wall_s())
+        s.dialing._tick(s.tenant, False)
+        assert call.hanging_up_since is not None and ("hangup", (call.call_id,)) in s.sip.told
+
+    scene(story)

@@ -11,7 +11,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from callcenter import wire
-from callcenter.calls.call import CallState
+from callcenter.calls.call import Call, CallState
 from callcenter.clock import wall_s
 from callcenter.compliance.judge import Callee, judge
 from callcenter.processes.engine.by_hand import ByHand
@@ -19,7 +19,7 @@ from callcenter.processes.engine.placing import rules_of
 from callcenter.processes.engine.shell import Engine, Tenant
 from callcenter.telephony.trunks import TrunkLimit
 from dialer import hopper
-from dialer.campaign import CampaignRun, Outside, share
+from dialer.campaign import AWAY, CampaignRun, Outside, share
 from dialer.control import DIALED
 from dialer.limits import Limit
 from dialer.modes import Mode
@@ -142,11 +142,28 @@ class Dialing(ByHand):
                     if verdict.dials > 0:
                         self._busy.add(key)
                         self.engine.spawn(self._take(tenant, run, verdict.dials), "dialing")
+            self._cancel_surplus(tenant, run, calls, now)
             if whole:
                 run.outside = self._bounds(tenant, run, now)
                 everyone = list(tenant.floor.team.members_of(campaign))
                 document = run.view(everyone, calls, now)
                 self.engine.journal.live(tenant.id, f"campaign:{campaign}", document)
+
+    def _cancel_surplus(self, tenant: Tenant, run: CampaignRun, calls: list[Call], now: float) -> None:
+        """Calls that still ring and that nobody is left to take are given up: better no call than an abandoned one. A
+        progressive campaign has one agent for each of its calls, the others count on whoever is at work."""
+        ringing = [
+            c for c in calls if c.state is CallState.PLACED and c.control == DIALED and c.hanging_up_since is None
+        ]
+        if not ringing:
+            return
+        at_work = sum(a.state not in AWAY for a in tenant.floor.team.members_of(run.settings.id))
+        kept = at_work if run.settings.mode == Mode.PROGRESSIVE or not at_work else len(ringing)
+        surplus = sorted(ringing, key=lambda c: c.started_at)[kept:]
+        for call in surplus:
+            tenant.floor.hang_up(call, "system", now)
+        if surplus:
+            self.engine.apply(tenant)
 
     def _has_leads(self, tenant: Tenant, run: CampaignRun) -> bool:
         outside = self._outside.get((tenant.id, run.settings.id))
