@@ -1,7 +1,7 @@
 """Who else is in a call: colleagues and third numbers that are called into it, answer, speak, leave or never come.
 
-A layer of the floor (`hands.py` ← `party_views.py` ← `parties.py` ← `supervision.py` ← `transfers.py` ← `lobby.py`): the
-mechanics. What agents and supervisors command is in the two layers above.
+A layer of the floor (`hands.py` ← `party_views.py` ← `parties.py` ← `supervision.py` ← `transfers.py` ← `lobby.py`):
+the mechanics. What agents and supervisors command is in the two layers above.
 
 Three rules keep anybody from being forgotten. A party that rings has a timer (`("party", call, party)`). Whoever leaves
 a call goes through `_party_gone`, which says what becomes of those who stay; and when the call itself ends, `_dismiss`
@@ -279,7 +279,9 @@ class Parties(Seen):
         if agent.state is AgentState.RINGING and mine:
             self.team.stop_ringing(agent, "no_answer" if outcome in ("no_answer", "declined") else "", now)
         elif agent.state is AgentState.ON_CALL and mine:
-            self.team.call_over(agent, self._view(call, "ended", ended_at=now), party.talked, now)
+            # A guest owes no outcome: that is the call's agent's.
+            view = replace(self._view(call, "ended", ended_at=now), campaign_id=None, queue_id=None)
+            self.team.call_over(agent, view, party.talked, now)
 
     def _dismiss(self, call: Call, now: float) -> None:
         for party in list(call.parties.values()):

@@ -80,6 +80,7 @@ class Placing:
             customer_id=entry.get("customer_id"),
             agent_id=agent_id,
             record=s is None or s.record == "always",
+            on_demand=s is not None and s.record == "on_demand",
             patience_s=s.patience_s if s is not None else 2.0,
             prompt=prompt,
             card={**(entry.get("card") or {}), "script_id": s.script_id if s is not None else None},
