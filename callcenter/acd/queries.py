@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Select, Table, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from callcenter import wire
 from callcenter.acd.documents import queue_doc, skills_of
 from callcenter.acd.models import AgentSkill, Queue, QueueMember, QueueSkill, Skill
 from callcenter.audit.models import Actor
@@ -51,7 +51,7 @@ def find(session: Session, actor: Actor, queue_id: int) -> Queue:
 
 def detail(session: Session, row: Queue) -> dict[str, Any]:
     """All that the form edits, the defaults filled in; needs with `skill_id` and the skill's name."""
-    out: dict[str, Any] = wire.plain(queue_doc(session, row))
+    out = asdict(queue_doc(session, row))
     needs = session.execute(
         select(QueueSkill.skill_id, Skill.name, QueueSkill.level, QueueSkill.relax_every_s, QueueSkill.at_least)
         .join(Skill, Skill.id == QueueSkill.skill_id)

@@ -74,7 +74,11 @@ def test_a_new_queue_has_the_defaults_and_its_document_is_what_routing_reads(own
         assert getattr(read, name) == getattr(defaults, name), name
     assert read.callback == defaults.callback
     assert read.blending == defaults.blending
-    assert owner.get(f"/api/queues/{queue}").get_json()["skills"][0]["name"] == "German"
+    shown = owner.get(f"/api/queues/{queue}").get_json()
+    assert shown["skills"][0]["name"] == "German"
+    assert (shown["waiting"]["music"], shown["waiting"]["comfort"]) == ("hold_music", [])
+    assert (shown["callback"]["key"], shown["blending"]["reserve"], shown["overflow"]["over_length"]) == ("1", 0, 0)
+    assert shown["overflow"]["after_wait"] == {"kind": "voicemail", "id": None, "number": ""}
     assert ("queue", queue) in told(enterprise)
 
 

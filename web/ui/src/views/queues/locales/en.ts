@@ -119,7 +119,7 @@ export default {
   },
   skills: {
     title: "Skills",
-    text: "What agents can, such as a language or a product, and how well.",
+    text: "What agents know, such as a language or a product, and how well.",
     add: "Add skill",
     name: "Name",
     name_help: "Menus ask for it by this name.",
