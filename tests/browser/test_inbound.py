@@ -57,7 +57,10 @@ class House:
     def dispose(self, agent: AgentAtWork) -> None:
         """Sale, by keys."""
         agent.wait_for("Wrap-up", timeout_s=15)
+        agent.page.get_by_role("button", name="Save and next").wait_for()
+        agent.page.locator("h1").first.focus()
         agent.page.keyboard.press("1")
+        expect(agent.page.get_by_role("radio", name="Sale")).to_have_attribute("aria-checked", "true")
         agent.page.keyboard.press("Enter")
         agent.wait_for("Available", timeout_s=15)
 
@@ -197,6 +200,7 @@ def test_a_stranger_is_a_card_with_his_number_and_the_agent_may_end_the_call(hou
     first.page.locator("h1").first.focus()
     first.page.keyboard.press("Enter")
     caller.until_hears(FIRST)
+    first.wait_for("On call")
     first.page.keyboard.press("Space")
     first.page.keyboard.press("Space")
     caller.until("ended")
