@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callcenter.calls import effects as fx
 from callcenter.clock import wall_s
+from callcenter.processes.engine.listening import Listening
 from callcenter.processes.engine.voice import Voice
 from callcenter.telephony import ports as p
 
@@ -29,6 +31,7 @@ class Audio:
         self.engine = engine
         self.media = engine.media
         self.voice = Voice(engine.config.var, engine.prompts, self._prompt)
+        self.listening = Listening(self._fell_silent)
         self._wanted: dict[str, int] = {}  # port → number of the newest play or stop
 
     def carry_out(self, tenant: Tenant, effect: fx.Effect) -> bool:
@@ -65,22 +68,29 @@ class Audio:
         match effect:
             case fx.Record(recording_id=rid, left_port=left, right_port=right):
                 self._start(tenant, rid, left, right)
-            case fx.RecordVoicePort(recording_id=rid, port_id=port):
-                self._start(tenant, rid, port, port)
+            case fx.RecordVoicePort(recording_id=rid, port_id=port, silence_s=silence_s):
+                path = self._start(tenant, rid, port, port)
+                if silence_s > 0:
+                    self.listening.begin(rid, path, silence_s)
             case fx.RetargetRecord(recording_id=rid, left_port=left, right_port=right):
                 self._try(lambda: self.media.retarget_recording(rid, left, right))
             case fx.PauseRecord(recording_id=rid, paused=paused):
                 self._try(lambda: self.media.pause_recording(rid, paused))
             case fx.StopRecord(recording_id=rid):
+                self.listening.end(rid)
                 self._try(lambda: self.media.stop_recording(rid))
             case _:
                 return False
         return True
 
-    def _start(self, tenant: Tenant, rid: str, left: str, right: str) -> None:
+    def _fell_silent(self, rid: str) -> None:
+        self._try(lambda: self.media.stop_recording(rid))
+
+    def _start(self, tenant: Tenant, rid: str, left: str, right: str) -> Path:
         path = self.engine.config.recordings_dir / "live" / str(tenant.id) / f"{rid}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         self._try(lambda: self.media.start_recording(rid, str(path), left, right))
+        return path
 
     def _next(self, port: str) -> int:
         number = self._wanted.get(port, 0) + 1
