@@ -171,9 +171,13 @@ def test_axe_finds_nothing_serious(
         page.get_by_role("menuitem", name="简体中文").click()
         expect(page.get_by_role("button", name="语言")).to_be_visible()
     found = []
-    for path in ("/tasks", "/tasks/1", "/tasks/new", "/settings/prompts", "/settings/prompts/new"):
+    pages = (
+        "/tasks", "/tasks/1", "/tasks/new", "/settings/prompts", "/settings/prompts/new", "/customers/1", "/profile",
+        "/desk",
+    )  # fmt: skip
+    for path in pages:
         page.goto(address + path)
-        page.locator("h1").first.wait_for()
+        page.locator("main").first.wait_for()
         page.wait_for_load_state("networkidle")
         shot(page, f"axe_{locale}{path.replace('/', '_')}")
         for violation in Axe().run(page).response["violations"]:
