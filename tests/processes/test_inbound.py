@@ -12,6 +12,7 @@ import pytest
 
 from callcenter import wire
 from callcenter.calls.call import Call
+from callcenter.calls.commands import TryFlow
 from callcenter.clock import wall_s
 from callcenter.embedded.services import Valkey
 from callcenter.events import streams
@@ -177,5 +178,30 @@ def test_a_kept_place_is_saved_dialed_and_forgotten_when_it_is_connected(scene: 
         await s.engine.journal.durable()
         assert await s.redis.hlen(tickets_key(TENANT)) == 0
         assert [f["how"] for f in await facts(s, "queue.callback_ended")] == ["connected"]
+
+    scene(story)
+
+
+@pytest.mark.promise("I2")
+def test_a_draft_is_tried_from_the_agents_own_phone_without_a_trace_in_the_records(scene: Scene) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        nodes = [
+            {"id": "hello", "verb": "say", "settings": {"text": {"en": "Hello"}}, "ways": {"next": "sales"}},
+            {"id": "sales", "verb": "queue", "settings": {"queue": QUEUE}},
+        ]
+        doc = {"start": "hello", "nodes": nodes}
+        available(s)
+        answer = await s.inbox._do(s.tenant, TryFlow(AGENT, 3, {"id": 3, "version": 0, "flow": doc}))
+        s.engine.apply(s.tenant)
+        call = s.tenant.floor.calls[answer["call_id"]]
+        assert call.port == "agent-1-3" and s.tenant.floor.team.agents[AGENT].state.value == "on_call"
+        await until(lambda: any(n == "play" and a[0] == "agent-1-3" for n, a in s.media.told))
+        play = f"ctl-{call.plays}-{call.play}"
+        s.engine.on_media(p.PlayEnded(wall_s(), "agent-1-3", play, complete=True))
+        assert s.tenant.floor.team.agents[AGENT].state.value == "available" and not s.tenant.floor.calls
+        await s.engine.journal.durable()
+        told = wire.from_json(await s.redis.hget(streams.live_key(TENANT), f"flow-try:{AGENT}"), dict[str, Any])
+        assert told["ended"] and told["sent_to"] == {"kind": "queue", "id": QUEUE, "number": ""}
+        assert await facts(s, "call.started") == await facts(s, "call.ended") == []
 
     scene(story)
