@@ -2,19 +2,26 @@
 
 It speaks the edge's control protocol (`callcenter/telephony/edge/control.py`) on the same socket. Each session that is
 opened counts as connected at once and sends a constant tone in 20 ms packets to its media port, as the real edge relays
-a browser's voice; what comes back is not read. Everything else of the installation is the real thing. A hundred real
-WebRTC peers would need more of this machine than all that is measured; `benchmarks.edge` measures the real edge.
+a browser's voice. What comes back is read only if STAND_IN_HEARD names a file: there it says in the end, for each
+session, when a callee's voice began in it (seconds since the epoch, the kernel's receive times). Everything else of the
+installation is the real thing. A hundred real WebRTC peers would need more of this machine than all that is measured;
+`benchmarks.edge` measures the real edge.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import signal
+import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvloop
 
-from benchmarks.tones import AGENT, Stream, Streams, socket_on_loopback
+from benchmarks.answering_carrier import RTP_HEADER_BYTES, SO_TIMESTAMPNS, receive_stamped
+from benchmarks.tones import AGENT, CALLEE, Stream, Streams, socket_on_loopback
 from callcenter import config, wire
 from callcenter.clock import wall_s
 from callcenter.ids import new_id
@@ -22,6 +29,7 @@ from callcenter.telephony.edge.control import Message, Reply, Request, SessionIn
 from callcenter.telephony.ports import EdgeEvent, EdgeState, MediaAddress
 
 UNREAD_BYTES = 4096
+PAUSE_S = 0.3  # without the voice; then it begins anew
 
 
 @dataclass
@@ -40,6 +48,9 @@ class StandInEdge:
         self.sessions: dict[str, Session] = {}
         self.streams = Streams()
         self.streams.start()
+        self.heard: dict[str, list[float]] = {}
+        self._last: dict[str, float] = {}
+        self._listens = bool(os.environ.get("STAND_IN_HEARD"))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One engine."""
@@ -67,12 +78,32 @@ class StandInEdge:
         address = MediaAddress(*sock.getsockname())
         self.sessions[session_id] = Session(SessionInfo(session_id, EdgeState.CONNECTED, address, target), stream)
         self.streams.add(stream)
+        if self._listens:
+            sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            asyncio.get_running_loop().add_reader(sock, self._hear, session_id, sock)
         return address
+
+    def _hear(self, session_id: str, sock: socket.socket) -> None:
+        try:
+            data, at = receive_stamped(sock)
+        except (BlockingIOError, ConnectionError):
+            return
+        if data[RTP_HEADER_BYTES:] == CALLEE:
+            if at - self._last.get(session_id, 0.0) > PAUSE_S:
+                self.heard.setdefault(session_id, []).append(at)
+            self._last[session_id] = at
+
+    def tell(self) -> None:
+        """Write what was heard, if it is wanted."""
+        if self._listens:
+            Path(os.environ["STAND_IN_HEARD"]).write_text(json.dumps(self.heard))
 
     def _close(self, session_id: str) -> None:
         session = self.sessions.pop(session_id, None)
         if session is not None:
             self.streams.remove(session.stream)
+            if self._listens:
+                asyncio.get_running_loop().remove_reader(session.stream.sock)
             session.stream.sock.close()
 
     def _list(self) -> tuple[SessionInfo, ...]:
@@ -91,6 +122,7 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await stopped.wait()
     server.close()
+    edge.tell()
 
 
 if __name__ == "__main__":
