@@ -30,6 +30,7 @@ from callcenter.compliance.models import RuleSet
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.tenancy.models import Enterprise
 from crm.models import BlacklistEntry, Callback, Customer, Lead, LeadList
+from crm.queries.by_phone import customers_with
 from dialer import hopper
 from dialer.models import Campaign
 from dialer.modes import CampaignState, Mode
@@ -239,7 +240,7 @@ def _add_customers(session: Session, leads: list[dict[str, Any]]) -> None:
     if not phones:
         return
     by_phone: dict[str, int] = {}
-    found = session.execute(select(Customer.id, Customer.phones).where(Customer.phones.overlap(phones)))
+    found = session.execute(select(Customer.id, Customer.phones).where(Customer.id.in_(customers_with(phones))))
     for customer_id, known in found:
         by_phone.update(dict.fromkeys(known, customer_id))
     for lead in leads:

@@ -16,6 +16,7 @@ from callcenter.tenancy.models import Enterprise
 from crm.fields import check_values
 from crm.models import Customer, FollowUp, Lead
 from crm.phones import Normaliser
+from crm.queries.by_phone import customers_with
 from crm.queries.fields import field_defs
 
 MAX_PHONES: Final = 20
@@ -27,7 +28,9 @@ def find_by_phone(session: Session, phones: Iterable[str]) -> Customer | None:
     wanted = list(phones)
     if not wanted:
         return None
-    return session.scalar(select(Customer).where(Customer.phones.overlap(wanted)).order_by(Customer.id).limit(1))
+    return session.scalar(
+        select(Customer).where(Customer.id.in_(customers_with(wanted))).order_by(Customer.id).limit(1)
+    )
 
 
 def customer_of_lead(session: Session, actor: Actor, lead_id: int) -> Customer:

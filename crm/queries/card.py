@@ -24,6 +24,7 @@ from crm.blacklist import blocked
 from crm.fields import Field
 from crm.models import Callback, Customer, Disposition, FollowUp, Lead, LeadList
 from crm.queries import typed
+from crm.queries.by_phone import customers_with, leads_with
 from crm.queries.dispositions import disposition_of
 from crm.queries.fields import field_defs
 
@@ -73,15 +74,14 @@ def find(
             raise NotFound("There is no such customer.")
     if customer is None and phone_e164 is not None:
         customer = session.scalar(
-            select(Customer).where(Customer.phones.overlap([phone_e164])).order_by(Customer.id).limit(1)
+            select(Customer).where(Customer.id.in_(customers_with([phone_e164]))).order_by(Customer.id).limit(1)
         )
     leads = [lead] if lead is not None else []
     if customer is not None:
         more = select(Lead).where(Lead.customer_id == customer.id).order_by(Lead.id.desc()).limit(20)
         leads += [x for x in session.scalars(more) if lead is None or x.id != lead.id]
     elif lead is None and phone_e164 is not None:
-        # Equality finds by index; the numbers beside the first are in an index of their own.
-        same = or_(Lead.phone_e164 == phone_e164, Lead.alt_phones.contains([phone_e164]) & (Lead.alt_phones != []))
+        same = Lead.id.in_(leads_with([phone_e164]))
         leads = list(session.scalars(select(Lead).where(same).order_by(Lead.id.desc()).limit(20)))
     if customer is None and not leads:
         raise NotFound("Nobody with this number is known.")
@@ -102,7 +102,7 @@ def _talking(actor: Actor, person: Person) -> bool:
 def matches(session: Session, actor: Actor, phone_e164: str) -> list[dict[str, Any]]:
     """All customers with this number: id, name, company."""
     rows = session.scalars(
-        select(Customer).where(Customer.phones.overlap([phone_e164])).order_by(Customer.id).limit(20)
+        select(Customer).where(Customer.id.in_(customers_with([phone_e164]))).order_by(Customer.id).limit(20)
     )
     return [{"id": c.id, "name": c.name, "company": c.company} for c in rows]
 
