@@ -106,7 +106,7 @@ export const FIGURES: Record<string, Record<string, { unit: Unit; pick: Pick }>>
     service_level: { unit: "share", pick: field("service_level") },
     asa: { unit: "time", pick: field("asa_s") },
     aht: { unit: "time", pick: field("aht_s") },
-    abandon_rate: { unit: "share", pick: (doc) => share(Number(doc.abandoned ?? 0), Number(doc.offered ?? 0)) },
+    abandon_rate: { unit: "share", pick: (doc) => share(Number(doc.abandoned ?? 0), Number(doc.answered ?? 0) + Number(doc.abandoned ?? 0)) },
     offered: { unit: "count", pick: field("offered") },
     answered: { unit: "count", pick: field("answered") },
     abandoned: { unit: "count", pick: field("abandoned") },

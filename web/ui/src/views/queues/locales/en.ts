@@ -142,6 +142,13 @@ export default {
     abandon_rate: "Given up while waiting ÷ (answered + given up)",
     longest_wait: "Of all who waited",
   },
+  audit: {
+    actions: { assign_skills: "Assigned skills", move_queues: "Moved between queues" },
+    entities: { queue: "Queue", skill: "Skill" },
+    fields: {
+      strategy: "Who is asked", ageing_per_min: "Priority gained per minute", ring_s: "Rings for (s)", auto_answer: "Answers by itself", sticky_s: "Remembers for (s)", service_level: "Answered in time", service_level_s: "In time means within (s)", utilisation_cap: "Asked last when busier than", max_wait_s: "Longest wait (s)", waiting: "Waiting", callback: "Being called back", overflow: "Overflow", blending: "Campaigns", members: "Agents", skills: "Skills", queues: "Queues",
+    },
+  },
   permission_group: { queues: "Queues" },
   permission: { queues: { read: "See queues, skills and their figures", write: "Change queues and skills" } },
   error: {

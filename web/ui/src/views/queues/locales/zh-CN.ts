@@ -142,6 +142,13 @@ export default {
     abandon_rate: "等待中挂断数 ÷（接听数 + 放弃数）",
     longest_wait: "所有等待过的来电中最长的一次",
   },
+  audit: {
+    actions: { assign_skills: "分配技能", move_queues: "调整所属队列" },
+    entities: { queue: "队列", skill: "技能" },
+    fields: {
+      strategy: "分配方式", ageing_per_min: "每分钟提升的优先级", ring_s: "振铃秒数", auto_answer: "自动接听", sticky_s: "记住时长（秒）", service_level: "及时接听率", service_level_s: "及时的秒数", utilisation_cap: "忙碌超过后排到最后", max_wait_s: "最长等待（秒）", waiting: "等待", callback: "预约回拨", overflow: "溢出", blending: "外呼混合", members: "坐席", skills: "技能", queues: "队列",
+    },
+  },
   permission_group: { queues: "队列" },
   permission: { queues: { read: "查看队列、技能和统计", write: "设置队列和技能" } },
   error: {
