@@ -88,8 +88,10 @@ class Installation:
             sys.executable, "-m", "callcenter.tenancy.cli", "open", code, f"Enterprise {code}", "--country", "CN",
             "--time-zone", "Asia/Shanghai", "--owner", "owner",
         ]  # fmt: skip
-        environment = {**self.environment, "DATABASE_URL": self.database_url, "OWNER_PASSWORD": PASSWORD}
-        done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, env={**self.environment, "DATABASE_URL": self.database_url}, input=f"{PASSWORD}\n",
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
 
     @property

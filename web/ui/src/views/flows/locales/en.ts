@@ -353,7 +353,7 @@ export default {
       call_text: "Your own phone calls this menu as it is drawn, saved or not. The step it is in lights up.",
       no_phone: "Your roles give you no phone. Try it in text, or ask your administrator for the agent's role.",
       other_call: "You are on a call. End it first, then try the menu.",
-      will_connect: "Your phone is not connected yet. It will be when you call; the browser may ask for the microphone.",
+      will_connect: "Your phone is not connected yet. It will be when you call; the browser may ask for the microphone. You are shown as paused meanwhile.",
       call: "Call this menu",
       calling: "You are in the menu",
       keys: "Keys pressed",

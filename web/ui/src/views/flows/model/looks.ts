@@ -46,8 +46,18 @@ export function looksOf(flow: Flow, catalogue: Catalogue, words: Words, over: Ov
   );
 }
 
-/** Lines that a call went along, from the nodes it passed. */
-export function passedWires(flow: Flow, path: readonly string[]): Map<string, Tone> {
-  const steps = new Set(path.slice(1).map((id, i) => `${path[i]} ${id}`));
-  return new Map(wiresOf(flow).filter((w) => steps.has(`${w.from} ${w.to}`)).map((w) => [wireId(w.from, w.way), "passed"]));
+/** A node that a call has passed, and by which ways it may have left it; without them: by any that leads on. */
+export interface Step {
+  id: string;
+  ways?: readonly string[];
+}
+
+/** Lines that a call went along. */
+export function passedWires(flow: Flow, path: readonly Step[]): Map<string, Tone> {
+  const wires = wiresOf(flow);
+  const passed = path.slice(1).flatMap((next, i) => {
+    const last = path[i];
+    return wires.filter((w) => w.from === last?.id && w.to === next.id && (last.ways?.includes(w.way) ?? true));
+  });
+  return new Map(passed.map((w) => [wireId(w.from, w.way), "passed"]));
 }

@@ -67,3 +67,14 @@ export function useWords(catalogue: () => Catalogue, options: () => Options | nu
 
   return { summary, finding };
 }
+
+/** Where a call goes (`callcenter/calls/destination.py`) in words: "a queue Sales". `what`: its id or number. */
+export function useDestinations(options: () => Options | null): (kind: string, what: string) => string {
+  const { t, te } = useI18n();
+  const lists: Record<string, keyof Options> = { queue: "queues", menu: "flows", agent: "agents" };
+  return (kind, what) => {
+    const list = lists[kind];
+    const name = list ? options()?.[list].find((o) => String(o.id) === what)?.name : what;
+    return [te(`flows.try.to.${kind}`) ? t(`flows.try.to.${kind}`) : kind, name].filter(Boolean).join(" ");
+  };
+}
