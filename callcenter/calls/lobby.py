@@ -1,6 +1,6 @@
 """The lobby: calls that wait for an agent, and the agents at whom they ring.
 
-A layer of the floor (`transfers.py` ← `lobby.py` ← `kept.py` ← `floor.py`). Who is next is decided by the pure
+A layer of the floor (`staffing.py` ← `lobby.py` ← `kept.py` ← `floor.py`). Who is next is decided by the pure
 `acd/queues.py`; here its decisions become ringing agents, connected calls and facts. A call that rings at an agent
 still waits and keeps its place. Whatever ends the ringing without an answer (time, the agent's hand, a lost browser)
 leaves the call where it is and asks for the next agent at once.
@@ -13,25 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from random import Random
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from callcenter.acd import blending
 from callcenter.acd.agent import Agent, AgentState
 from callcenter.acd.control import ACD
-from callcenter.acd.queues import Due, DueKind, Free, FreeAgents, Queues
+from callcenter.acd.queues import Due, DueKind
 from callcenter.acd.settings import QueueSettings
 from callcenter.acd.team import WorkRules
-from callcenter.acd.today import Today, day_of, queue_view
-from callcenter.acd.views import QueueView, WaitingView
+from callcenter.acd.today import day_of
 from callcenter.calls import control as ctl
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call, CallInput, CallState
 from callcenter.calls.destination import Destination, DestinationKind
 from callcenter.calls.facts import CallLeftQueue, CallOffered, CallQueued, OfferEnded
-from callcenter.calls.tickets import Ticket
-from callcenter.calls.transfers import Transfers
+from callcenter.calls.staffing import Staffing
 from callcenter.errors import Conflict, NotFound
 
 AGENT_RING_S = 20.0  # a call that is for one person rings so long at him
@@ -40,24 +35,12 @@ AUTO_ANSWER_S = 0.7  # the card is on the screen before the voice is in the ear
 STAY_S = 900.0  # beyond the longest wait: nobody is forgotten
 
 
-class Lobby(Transfers):
-    """Waiting calls. `queue_settings` by id is shared with `AcdControl`."""
+class Lobby(Staffing):
+    """Waiting calls."""
 
     def __init__(self, tenant: int, queue_settings: dict[int, QueueSettings] | None = None, seed: int = 1) -> None:
-        super().__init__(tenant)
-        self.queue_settings = {} if queue_settings is None else queue_settings
-        self.queues = Queues()
-        self.today: dict[int, Today] = {}
-        self.zone = ZoneInfo("UTC")
-        self.blending: dict[int, blending.State] = {}
-        self.tickets: dict[str, Ticket] = {}
-        self._free = FreeAgents()
-        self._signed_on: dict[int, frozenset[int]] = {}  # user → queues, while not offline
-        self._rng = Random(seed)
-        self._latest = 0.0
-        self.team.on_changed = self._agent_changed
+        super().__init__(tenant, queue_settings, seed)
         self.team.on_offer_lost = self._offer_lost
-        self.team.on_handled = self._handled
 
     # -------------------------------------------------------------------------------------------------------- settings
 
@@ -120,7 +103,7 @@ class Lobby(Transfers):
         assert call.queue_id is not None and call.queued_at is not None
         self.queues.enter(
             call.call_id, call.queue_id, now, since=call.queued_at, priority=call.priority, skills=call.skills,
-            sticky_agent=call.sticky_agent, phone=call.number,
+            sticky_agent=call.sticky_agent, phone=call.number, spoke=_spoke(call),
         )  # fmt: skip
         self._do(fx.QueueChanged(call.queue_id))
 
@@ -376,103 +359,7 @@ class Lobby(Transfers):
         self._withdraw(call, "transferred", now)
         self.divert(call, to, now)
 
-    # ------------------------------------------------------------------------------------------------------- the agents
-
-    def _agent_changed(self, agent: Agent) -> None:
-        """Keep who is free and who is signed on."""
-        present = agent.state is not AgentState.OFFLINE and agent.user_id in self.team.agents
-        queues = frozenset(agent.queues) if present else frozenset()
-        before = self._signed_on.get(agent.user_id, frozenset())
-        if queues != before:
-            self._signed_on[agent.user_id] = queues
-            for queue_id in queues ^ before:
-                if queue_id in self.queues:
-                    n = sum(queue_id in q for q in self._signed_on.values())
-                    self.queues.staffed(queue_id, n, self._at(agent.since))
-        if agent.free and queues:
-            self._free.put(self._as_free(agent, agent.since))
-        else:
-            self._free.remove(agent.user_id)
-
-    def _as_free(self, agent: Agent, now: float) -> Free:
-        capped = any(self.queue_settings[q].utilisation_cap < 1.0 for q in agent.queues if q in self.queue_settings)
-        return Free(
-            user_id=agent.user_id,
-            since=agent.since,
-            queues=frozenset(agent.queues),
-            skills=agent.skills,
-            taken=agent.taken if agent.taken_day == day_of(now, self.zone) else {},
-            utilisation=self.team.utilisation(agent.user_id, now) if capped else 0.0,
-        )
-
-    def _handled(self, view_queue: int | None, seconds: float, conversation: bool, now: float) -> None:
-        """An agent spent `seconds` talking (`conversation`) or wrapping up for a queue."""
-        if view_queue is None or view_queue not in self.queue_settings:
-            return
-        today = self._count(view_queue, now)
-        today.handled += conversation
-        today.handled_s += seconds
-        self._do(fx.QueueChanged(view_queue))
-
-    # --------------------------------------------------------------------------------------------------------- figures
-
-    def _count(self, queue_id: int, now: float) -> Today:
-        day = day_of(now, self.zone)
-        today = self.today.get(queue_id)
-        if today is None or today.day != day:
-            today = self.today[queue_id] = Today(day)
-        self._do(fx.TodayChanged(queue_id))
-        return today
-
-    def queue_view(self, queue_id: int, now: float) -> QueueView | None:
-        """The queue's document; None if it is gone."""
-        settings = self.queue_settings.get(queue_id)
-        if settings is None:
-            return None
-        today = self.today.get(queue_id)
-        if today is None or today.day != day_of(now, self.zone):
-            today = Today()
-        waiting = [self._waiting_view(call_id) for call_id in self.queues.order(queue_id)]
-        state = self.blending.get(queue_id)
-        return queue_view(
-            settings, today, waiting, self.team.of_queue(queue_id),
-            self.queues.expected_wait_s(queue_id=queue_id, now=self._at(now)),
-            "inbound" if state is not None and state.withholding else "", now,
-        )  # fmt: skip
-
-    def _waiting_view(self, call_id: str) -> WaitingView:
-        call = self.calls.get(call_id)
-        if call is not None:
-            name = str(call.card.get("name") or "")
-            since = call.queued_at or call.started_at
-            return WaitingView(call_id, call.number, name, since, call.priority, call.offered_to)
-        ticket = self.tickets[call_id]
-        name = str(ticket.card.get("name") or "")
-        offered = self.queues.offered_to(call_id)
-        return WaitingView(call_id, ticket.number, name, ticket.since, ticket.priority, offered, callback=True)
-
-    def blend(self, now: float) -> None:
-        """Each second: which agents are kept from campaigns."""
-        withheld: set[int] = set()
-        for queue_id, settings in self.queue_settings.items():
-            state = self._blend_state(queue_id)
-            since = self.queues.longest_since(queue_id)
-            agents = list(self.team.of_queue(queue_id))
-            before = state.withholding
-            free = sum(a.free for a in agents)
-            signed_on = sum(a.state is not AgentState.OFFLINE for a in agents)
-            if state.judge(settings, now - since if since is not None else 0.0, free, signed_on, now):
-                withheld |= {a.user_id for a in agents}
-            if state.withholding != before:
-                self._do(fx.QueueChanged(queue_id))
-        released, self.team.withheld = self.team.withheld - withheld, frozenset(withheld)
-        for user_id in sorted(released):
-            agent = self.team.agents.get(user_id)
-            if agent is not None and agent.free:
-                self.team.on_free(agent, now)
-
-    def _blend_state(self, queue_id: int) -> blending.State:
-        return self.blending.setdefault(queue_id, blending.State())
+    # ------------------------------------------------------------------------------------------------------ all at once
 
     def give_out(self, now: float) -> None:
         """Every waiting call that an agent is free for rings at him: after a change of settings, or a restart."""
@@ -496,13 +383,11 @@ class Lobby(Transfers):
     def _drop_ticket(self, ticket_id: str, how: str, now: float) -> None:
         raise NotImplementedError
 
-    # ---------------------------------------------------------------------------------------------------------- inside
-
-    def _at(self, now: float) -> float:
-        """The queues' clock never goes back."""
-        self._latest = max(self._latest, now)
-        return self._latest
-
 
 def _rings_for(agent: Agent, call_id: str) -> bool:
     return agent.state is AgentState.RINGING and agent.call is not None and agent.call.call_id == call_id
+
+
+def _spoke(call: Call) -> tuple[int, float] | None:
+    user_id, at = call.caller.get("last_agent_id"), call.caller.get("last_call_at")
+    return (int(user_id), float(at)) if user_id is not None and at is not None else None

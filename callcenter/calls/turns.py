@@ -129,6 +129,7 @@ class Turns(Kept):
                 call.plays += 1
                 call.play = name
                 self._do(fx.PlayPrompts(call.port, f"ctl-{call.plays}-{name}", prompts, call.language, loop))
+                self._changed(call)  # a successor must know what was being heard
             case ctl.StopPlay():
                 self._do(fx.StopPlay(call.port))
             case ctl.Http():
