@@ -323,7 +323,6 @@ def main() -> None:
 
 def keep() -> None:
     """The subprocess of `Speaker`: one job a line in, one answer a line out ("" for done); ends with its input."""
-    os.nice(10)  # the engine that started it has callers waiting
     espeak = _Espeak()
     for line in sys.stdin.buffer:
         said = ""

@@ -28,7 +28,7 @@ def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
 
     @functools.wraps(test)
     def run(*args: Any, **given: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **given), 30))
+        asyncio.run(asyncio.wait_for(test(*args, **given), 100))
 
     return run
 
