@@ -35,6 +35,7 @@ class Entry:
     skills: Skills = ()
     sticky_agent: int | None = None
     phone: str = ""
+    spoke: tuple[int, float] | None = None  # with whom he spoke last, and when
     offered_to: int | None = None
     done: dict[Clock, float] = field(default_factory=dict)
     comforts: int = 0

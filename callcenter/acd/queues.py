@@ -100,13 +100,16 @@ class Queues:
         skills: Mapping[str, int] | None = None,
         sticky_agent: int | None = None,
         phone: str = "",
+        spoke: tuple[int, float] | None = None,
     ) -> None:
         """A call joins a queue, from another one too. `since` may lie before `now`: the place it keeps. `now` may be an
-        earlier time when a call is put back after a restart. Raises UnknownQueue and changes nothing."""
+        earlier time when a call is put back after a restart. `spoke`: who is known to have spoken with this caller last
+        and when, for the strategy STICKY; the queue itself knows of its calls since it runs. Raises UnknownQueue and
+        changes nothing."""
         line = self._line(queue_id)
         self.leave(call_id)
         own = tuple(sorted((skills or {}).items()))
-        entry = Entry(call_id, queue_id, since, now, priority, own, sticky_agent, phone)
+        entry = Entry(call_id, queue_id, since, now, priority, own, sticky_agent, phone, spoke)
         self._entries[call_id] = entry
         line.add(entry)
         line.hazard.changed(now, len(line))
@@ -236,8 +239,9 @@ class Queues:
     def _sticky(self, settings: QueueSettings, entry: Entry, now: float) -> int | None:
         if entry.sticky_agent is not None or settings.strategy is not Strategy.STICKY:
             return entry.sticky_agent
-        spoke = self._spoke.get((entry.queue_id, entry.phone))
-        return spoke[0] if spoke is not None and now - spoke[1] <= settings.sticky_s else None
+        known = [s for s in (self._spoke.get((entry.queue_id, entry.phone)), entry.spoke) if s is not None]
+        user_id, at = max(known, key=lambda s: s[1], default=(None, 0.0))
+        return user_id if now - at <= settings.sticky_s else None
 
     # --------------------------------------------------------------------------------------------------- looking
 

@@ -251,6 +251,17 @@ def test_sticky_asks_who_spoke_with_this_caller_last_while_it_holds() -> None:
     assert q.agent_for("late", agents, T + 3700, RNG) == 1
 
 
+def test_what_is_known_of_older_calls_counts_until_the_queue_knows_better() -> None:
+    q = queues(QueueSettings(1, "Service", strategy=Strategy.STICKY, sticky_s=3600))
+    agents = [free(1, -99), free(2), free(3)]
+    q.enter("a", 1, T, since=T, phone="+86138", spoke=(3, T - 3000))
+    assert q.agent_for("a", agents, T, RNG) == 3
+    assert q.agent_for("a", agents, T + 601, RNG) == 1  # too long ago by now
+    q.taken("a", 2, T + 700)
+    q.enter("b", 1, T + 800, since=T + 800, phone="+86138", spoke=(3, T - 3000))
+    assert q.agent_for("b", agents, T + 800, RNG) == 2
+
+
 def test_an_agent_named_by_the_menu_is_asked_first_under_any_strategy() -> None:
     q = queues(QueueSettings(1, "Service", strategy=Strategy.FEWEST_CALLS, members=(Member(2, penalty=3),)))
     q.enter("a", 1, T, since=T, sticky_agent=2)
