@@ -1,7 +1,7 @@
 """Who answers the queues: agents that are signed on and free, the queues' figures of today, agents kept from campaigns.
 
-A layer of the floor (`transfers.py` ← `staffing.py` ← `lobby.py`). It knows who could take a call; the lobby decides who
-does.
+A layer of the floor (`transfers.py` ← `staffing.py` ← `lobby.py`). It knows who could take a call; who does is decided
+in the lobby.
 """
 
 from __future__ import annotations

@@ -319,6 +319,7 @@ class Shift(RuleBasedStateMachine):
                 call_id, _, until = began
                 set_free = {w.call_id for w in self.w.facts(f.CallDispositioned)}  # type: ignore[attr-defined]
                 by_hand = agent.state in (AgentState.PAUSED, AgentState.OFFLINE) or agent.user_id in self.by_hand
+                by_hand |= agent.call is not None and agent.call.call_id == call_id  # it has come back to him
                 assert now >= until or call_id in set_free or by_hand, (agent, began)
         self.by_hand.clear()
 
