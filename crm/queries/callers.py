@@ -21,7 +21,7 @@ CUSTOMERS = text(
     """
     SELECT c.id, c.name, c.company, c.grade, c.vip, c.phones, c.fields, u.id AS owner_id
     FROM customer c LEFT JOIN user_account u ON u.id = c.owner_id AND u.enabled
-    WHERE c.id = ANY(:also) OR c.id IN (SELECT customers_with_phone(ARRAY[:number]))
+    WHERE c.id IN (SELECT customers_with_phone(ARRAY[:number]) UNION SELECT unnest(CAST(:also AS bigint[])))
     ORDER BY c.vip DESC, c.updated_at DESC, c.id LIMIT :most
     """
 )
