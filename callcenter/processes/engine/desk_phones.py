@@ -47,7 +47,7 @@ class DeskPhones:
     async def choose(self, tenant: Tenant, user_id: int, kind: str, number: str) -> None:
         """Carry out `commands.PhoneDevice`. Raises Conflict in a call, Unavailable without a free line."""
         agent = tenant.floor.team.agent(user_id)
-        if tenant.floor.call_of(user_id) is not None:
+        if tenant.floor.call_of(user_id) is not None or agent.supervising:
             raise Conflict("Finish your call before you change your phone.", code="busy")
         if kind == "browser":
             self.close(tenant, user_id)
