@@ -43,6 +43,8 @@ class AcdControl:
                 if settings is not None and settings.waiting.greeting:
                     return [c.Play("greeting", (settings.waiting.greeting,))]
                 return [self._music(call)]
+            case c.Resumed() if call.entered_at is None and call.for_agent is None:
+                return [c.HangUp()]  # he was being told goodbye, or that his place is kept
             case c.Resumed():
                 call.run = {}
                 return [] if call.play == MUSIC else [self._music(call)]

@@ -181,6 +181,7 @@ class Book:
         call.connected_at = call.connected_at or now
         self.timers.cancel_all("call", call.call_id)
         self._do(fx.StopPlay(call.port))
+        self._watch_silence(call, now)
         self._welcome(call, now)
         self._patch(call)
         if call.record:

@@ -27,7 +27,7 @@ from callcenter.calls.destination import Destination, DestinationKind
 from callcenter.calls.facts import CallStarted
 from callcenter.calls.leg import LegInput, LegState
 from callcenter.calls.lobby import AGENT_WAIT_S
-from callcenter.calls.trying import Trying
+from callcenter.calls.trying import TRY, Trying
 from callcenter.calls.turns import HEARING
 from callcenter.telephony import ports as p
 
@@ -322,6 +322,8 @@ class Floor(Trying):
                     self.hang_up(call, "system", now)
             elif not timed and not self.timers.names("party", call.call_id):
                 found.append(f"call {call.call_id} is {call.state} without a timer")
+                if call.mode != TRY:
+                    self._do(fx.HangUpLeg(call.call_id))
                 self._end(call, p.Cause.NORMAL, 0, now, by_us=True)
         found += self.reconcile_parties(now)
         for agent in self.team.agents.values():

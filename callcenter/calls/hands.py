@@ -93,7 +93,7 @@ class Hands(Book):
 
     def reattach(self, call: Call) -> None:
         """The agent's audio leg is there again: hear each other as before."""
-        if call.agent_id is not None and call.state in (CallState.PLACED, CallState.TALKING):
+        if call.agent_id is not None and call.state in (CallState.PLACED, CallState.TALKING, CallState.HELD):
             self._patch(call)
 
     def _own_call(self, user_id: int) -> Call:

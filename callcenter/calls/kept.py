@@ -15,7 +15,7 @@ from callcenter.calls import effects as fx
 from callcenter.calls.call import Call, CallState
 from callcenter.calls.facts import CallbackKept, CallbackTicketEnded
 from callcenter.calls.lobby import Lobby
-from callcenter.calls.tickets import LINE_RETRY_S, RETRY_S, Ticket
+from callcenter.calls.tickets import LINE_RETRY_S, RETRY_S, STILL_THERE_S, Ticket
 from callcenter.ids import new_id
 from callcenter.telephony.ports import Cause
 
@@ -73,6 +73,12 @@ class Kept(Lobby):
             self._dial_ticket(ticket_id, self.team.agents[user_id], now)
 
     def _dial_ticket(self, ticket_id: str, agent: Agent, now: float) -> None:
+        ticket = self.tickets[ticket_id]
+        if ticket.call_id in self.calls:  # he hears yet that his place is kept: called now, he would be busy
+            self._wait_for_retry(ticket, now + STILL_THERE_S, now)
+            if agent.free:
+                self.team.on_free(agent, now)
+            return
         self.queues.offering(ticket_id, agent.user_id)
         self._free.remove(agent.user_id)  # until he is on the call, or the shell could not place it
         self._do(fx.DialQueued(ticket_id, agent.user_id))

@@ -91,6 +91,8 @@ class Parties(Seen):
             return False
         call, party = found
         agent = self.team.agent(user_id)
+        if agent.phone.state != "connected":
+            raise Conflict("Your phone is not connected. Allow the microphone and connect it.", code="phone_off")
         self.team.take(agent, self._view(call, "talking"), now)
         self._party_up(call, party, now)
         return True

@@ -24,11 +24,12 @@ class Supervision(Parties):
 
     def supervise(self, user_id: int, agent_id: int, how: str, tell_agent: bool, now: float) -> None:
         """`how`: listen, whisper, barge, take_over, stop (as `commands.Supervise`)."""
-        supervisor, watched = self.team.agent(user_id), self.team.agent(agent_id)
-        if how == "stop":
+        supervisor = self.team.agent(user_id)
+        if how == "stop":  # whether or not there is such an agent still
             if supervisor.supervising:
                 self._stop_watching(supervisor, now)
             return
+        watched = self.team.agent(agent_id)
         if user_id == agent_id:
             raise Conflict("You can't supervise yourself.", code="own_call")
         if supervisor.phone.state != "connected":

@@ -7,6 +7,7 @@ from typing import Any
 
 RETRY_S = 300.0  # after a try that did not reach the caller
 LINE_RETRY_S = 15.0  # after a try for which no line was free
+STILL_THERE_S = 5.0  # who is told that his place is kept has not hung up yet
 
 
 @dataclass
