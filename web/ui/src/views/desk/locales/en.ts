@@ -133,6 +133,7 @@ export default {
   drop: { title: "Leave a message", text: "The message is played to its end; you are free at once.", none: "No recorded messages yet. They are made under Prompts.", broken: "The messages can't be loaded just now." },
   incoming: {
     title: "Incoming call",
+    came: "Came in",
     transferred: "Call handed to you",
     direct: "for you",
     waited: "waited {time}",

@@ -133,6 +133,7 @@ export default {
   drop: { title: "留言", text: "录音会播放完毕，您可立即处理下一项。", none: "还没有录音，可在“语音”页面制作。", broken: "暂时无法读取录音。" },
   incoming: {
     title: "来电",
+    came: "来路",
     transferred: "转给您的通话",
     direct: "找您本人",
     waited: "已等待 {time}",
