@@ -18,8 +18,8 @@ from typing import Any
 from callcenter.acd.agent import Agent, AgentState
 from callcenter.acd.control import ACD
 from callcenter.acd.queues import Due, DueKind
+from callcenter.acd.roster import WorkRules
 from callcenter.acd.settings import QueueSettings
-from callcenter.acd.team import WorkRules
 from callcenter.acd.today import day_of
 from callcenter.calls import control as ctl
 from callcenter.calls import effects as fx
@@ -113,7 +113,8 @@ class Lobby(Staffing):
         call.step(CallInput.QUEUE, now)
         call.control, call.queue_id, call.for_agent = ACD, None, user_id
         call.queued_at = call.entered_at = now
-        call.record = call.record_rule != "never"
+        rule = call.record_rule or "always"
+        call.record, call.on_demand = rule == "always", rule == "on_demand"
         if agent is None or agent.state in (AgentState.OFFLINE, AgentState.PAUSED):
             self._not_reached(call, now)
             return
@@ -311,6 +312,8 @@ class Lobby(Staffing):
             if due.kind is DueKind.RELAX:
                 self._route_ticket(due.call_id, now)
             return
+        if self.queues.queue_of(call.call_id) != due.queue_id:
+            return  # what was due in the same instant has taken it elsewhere
         settings = self.queue_settings[due.queue_id]
         match due.kind:
             case DueKind.RELAX:

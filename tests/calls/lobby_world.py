@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from callcenter.acd.control import AcdControl
+from callcenter.acd.roster import WorkRules
 from callcenter.acd.settings import CallbackOffer, QueueSettings
-from callcenter.acd.team import WorkRules
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call
 from callcenter.calls.control import Controls

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callcenter.acd.team import WorkRules
+from callcenter.acd.roster import WorkRules
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call
 from callcenter.calls.control import Controls

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from callcenter import wire
+from callcenter.acd.roster import WorkRules
 from callcenter.acd.settings import QueueSettings
-from callcenter.acd.team import WorkRules
 from callcenter.numbers.calendar import CalendarDoc
 from callcenter.numbers.routing import NumberDoc
 from callcenter.processes.engine.shell import Engine, Tenant

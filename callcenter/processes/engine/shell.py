@@ -15,7 +15,7 @@ from typing import Any
 import redis.asyncio as aioredis
 
 from callcenter import log as logs
-from callcenter.acd import team
+from callcenter.acd import roster
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call
 from callcenter.calls.facts import LeadReturned
@@ -279,7 +279,7 @@ class Engine:
         agent = tenant.floor.team.agents.get(user_id)
         if agent is not None:
             self.journal.agent(tenant.id, user_id, agent)
-            self.journal.live(tenant.id, f"agent:{user_id}", team.view(agent))
+            self.journal.live(tenant.id, f"agent:{user_id}", roster.view(agent))
             for queue_id in agent.queues:
                 self.boards.changed(tenant.id, queue_id)
 
