@@ -25,6 +25,7 @@ TOPIC = "queues"
 READ_BYTES = 65536
 _AT = re.compile(rb'"at": ?([0-9.]+)')
 _PING = b"\x81\x012"  # a server's frame with the text "2"
+CLOSE = 0x88  # first byte of a server's frame that ends the connection
 CONNECT_S = 10.0
 
 
@@ -51,16 +52,42 @@ def follow(port: int, cookie: str) -> tuple[socket.socket, WSConnection]:
                     tcp.sendall(ws.send(TextMessage(data=answers.pop(key))))
 
 
+class Browsers:
+    """All of this process. `took` in milliseconds, `had`: when a document was published → browsers that have it."""
+
+    def __init__(self) -> None:
+        self.took: list[float] = []
+        self.had: Counter[float] = Counter()
+        self.closed = 0
+        self._peers: dict[int, tuple[socket.socket, WSConnection | None]] = {}
+        self._waiting = select.epoll()
+
+    def add(self, tcp: socket.socket, ws: WSConnection | None) -> None:
+        """One more."""
+        tcp.setblocking(False)
+        self._peers[tcp.fileno()] = tcp, ws
+        self._waiting.register(tcp.fileno(), select.EPOLLIN)
+
+    def look(self, wait_s: float) -> None:
+        """Take what has come, and answer pings."""
+        for fileno, _ in self._waiting.poll(wait_s):
+            tcp, ws = self._peers[fileno]
+            data = tcp.recv(READ_BYTES)
+            now = time.time()
+            if not data or data[0] == CLOSE:
+                self.closed += 1
+                self._waiting.unregister(fileno)
+                continue
+            for found in _AT.findall(data):
+                at = float(found)
+                self.took.append((now - at) * 1000)
+                self.had[at] += 1
+            if ws is not None and _PING in data:
+                tcp.sendall(ws.send(TextMessage(data="3")))
+
+
 def main(port: int, count: int, cookies: list[str]) -> None:
     """Look until SIGTERM."""
-    peers: dict[int, tuple[socket.socket, WSConnection | None]] = {}
-    for i in range(count):
-        peer: tuple[socket.socket, WSConnection | None]
-        if cookies:
-            peer = follow(port, cookies[i % len(cookies)])
-        else:
-            peer = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_S), None
-        peers[peer[0].fileno()] = peer
     looking = True
 
     def stop(*_: object) -> None:
@@ -68,31 +95,20 @@ def main(port: int, count: int, cookies: list[str]) -> None:
         looking = False
 
     signal.signal(signal.SIGTERM, stop)
-    waiting = select.epoll()
-    for fileno, (tcp, _) in peers.items():
-        tcp.setblocking(False)
-        waiting.register(fileno, select.EPOLLIN)
+    browsers = Browsers()
+    for i in range(count):
+        if cookies:
+            browsers.add(*follow(port, cookies[i % len(cookies)]))
+        else:
+            browsers.add(socket.create_connection(("127.0.0.1", port), timeout=CONNECT_S), None)
+        browsers.look(0.0)
     print("ready", flush=True)
-    took: list[float] = []
-    had: Counter[float] = Counter()
-    closed = 0
     while looking:
-        for fileno, _ in waiting.poll(0.2):
-            tcp, ws = peers[fileno]
-            data = tcp.recv(READ_BYTES)
-            now = time.time()
-            if not data:
-                closed += 1
-                waiting.unregister(fileno)
-                continue
-            for found in _AT.findall(data):
-                at = float(found)
-                took.append((now - at) * 1000)
-                had[at] += 1
-            if ws is not None and _PING in data:
-                tcp.sendall(ws.send(TextMessage(data="3")))
-    missed = sum(n < count for n in had.values())
-    print(json.dumps({"took": took, "documents": len(had), "missed": missed, "closed": closed}))
+        browsers.look(0.2)
+    missed = sum(n < count for n in browsers.had.values())
+    print(
+        json.dumps({"took": browsers.took, "documents": len(browsers.had), "missed": missed, "closed": browsers.closed})
+    )
 
 
 if __name__ == "__main__":
