@@ -1,5 +1,5 @@
 /** Puts nodes in order from left to right, as a caller goes. The library comes only when it is asked for. */
-import { snapped, wiresOf, type Flow, type Point } from "./graph";
+import { GRID, snapped, wiresOf, type Flow, type Point } from "./graph";
 
 export interface Size {
   width: number;
@@ -26,4 +26,16 @@ export async function laidOut(flow: Flow, sizes: ReadonlyMap<string, Size>, usua
       return [node.id, snapped({ x: x - width / 2, y: y - height / 2 })];
     }),
   );
+}
+
+/** The first place from `at` downwards where a node of `usual` size covers no other. */
+export function freePlace(flow: Flow, at: Point, sizes: ReadonlyMap<string, Size>, usual: Size): Point {
+  const place = { ...at };
+  const covers = (): boolean =>
+    flow.nodes.some((node) => {
+      const { width, height } = sizes.get(node.id) ?? usual;
+      return node.x < place.x + usual.width + GRID && place.x < node.x + width + GRID && node.y < place.y + usual.height + GRID && place.y < node.y + height + GRID;
+    });
+  while (covers()) place.y += GRID;
+  return place;
 }

@@ -4,37 +4,13 @@ import {
 } from "lucide-vue-next";
 import { computed, type Component, type ComputedRef, type Ref } from "vue";
 import { useI18n } from "vue-i18n";
+import type { Schemas } from "@/api/client";
 import { cloned, type FlowNode } from "./graph";
 
 /** How a setting is asked for; the shape of its value is told in `ivr/verb.py`. */
-export interface Setting {
-  name: string;
-  kind: string;
-  default: unknown;
-  required: boolean;
-  low: number | null;
-  high: number | null;
-  choices: string[];
-  unit: string;
-  /** It matters only while the other field has this value, or one of these, with commas between. */
-  when: { field: string; value: string } | null;
-}
-
-export interface Way {
-  name: string;
-  label: string;
-  required: boolean;
-}
-
-export interface VerbSpec {
-  verb: string;
-  needs: string[];
-  ends: boolean;
-  /** The setting whose entries are ways too. */
-  ways_from: string;
-  ways: Way[];
-  settings: Setting[];
-}
+export type Setting = Schemas["FlowSetting"];
+export type Way = Schemas["FlowWay"];
+export type VerbSpec = Schemas["FlowVerb"];
 
 export interface VerbInfo extends VerbSpec {
   label: string;
@@ -80,15 +56,19 @@ export interface Catalogue {
 
 /** Whether a setting matters with these values of the others. */
 export function matters(setting: Setting, valueOf: (name: string) => unknown): boolean {
-  return setting.when === null || setting.when.value.split(",").includes(String(valueOf(setting.when.field) ?? ""));
+  return setting.when === null || setting.when.values.includes(String(valueOf(setting.when.field) ?? ""));
+}
+
+function way(name: string, label = "", required = true): Way {
+  return { name, label, required, by_caller: false };
 }
 
 /** Ways that the entries of a setting are: a menu's keys, a branch's cases. */
 function entries(value: unknown): Way[] {
   if (Array.isArray(value))
-    return (value as { name?: unknown }[]).filter((c) => typeof c.name === "string" && c.name !== "").map((c) => ({ name: String(c.name), label: String(c.name), required: true }));
+    return (value as { name?: unknown }[]).filter((c) => typeof c.name === "string" && c.name !== "").map((c) => way(String(c.name), String(c.name)));
   if (value === null || typeof value !== "object") return [];
-  return Object.entries(value).sort(([a], [b]) => keyOrder(a) - keyOrder(b)).map(([name, label]) => ({ name, label: String(label), required: true }));
+  return Object.entries(value).sort(([a], [b]) => keyOrder(a) - keyOrder(b)).map(([name, label]) => way(name, String(label)));
 }
 
 /** Keys as on a telephone: 1 … 9, then *, 0, #. */
@@ -102,12 +82,12 @@ function keyOrder(key: string): number {
 const ALSO: Record<string, (node: FlowNode) => Way[]> = {
   transfer: ({ settings }) => {
     const sure = (settings.to ?? "agent") === "agent" || (settings.to === "number" && !String(settings.number ?? "").includes("{"));
-    return sure ? [] : [{ name: "error", label: "", required: true }];
+    return sure ? [] : [way("error")];
   },
 };
 
 export function waysOf(spec: VerbSpec | undefined, node: FlowNode): Way[] {
-  if (!spec) return Object.keys(node.ways).map((name) => ({ name, label: "", required: false }));
+  if (!spec) return Object.keys(node.ways).map((name) => way(name, "", false));
   const fixed = ALSO[spec.verb]?.(node) ?? [];
   const own = spec.ways_from ? entries(node.settings[spec.ways_from]) : [];
   const taken = new Set(own.map((w) => w.name));
@@ -125,10 +105,10 @@ export function useCatalogue(specs: Ref<VerbSpec[]>): ComputedRef<Catalogue> {
     });
     const verbs = new Map(infos.map((v) => [v.verb, v]));
     const order = Object.keys(LOOKS);
-    const wayLabel = (node: FlowNode, way: string): string => {
-      const own = waysOf(verbs.get(node.verb), node).find((w) => w.name === way);
-      if (KEYPAD.includes(way)) return own?.label ? t("flows.key_named", { key: way, name: own.label }) : t("flows.key", { key: way });
-      return word(`flows.way.${way}`, own?.label || way);
+    const wayLabel = (node: FlowNode, name: string): string => {
+      const own = waysOf(verbs.get(node.verb), node).find((w) => w.name === name);
+      if (KEYPAD.includes(name)) return own?.label ? t("flows.key_named", { key: name, name: own.label }) : t("flows.key", { key: name });
+      return word(`flows.way.${name}`, own?.label || name);
     };
     return {
       verbs,
