@@ -92,6 +92,10 @@ class Kept(Lobby):
         self._do(fx.TicketChanged(ticket.ticket_id))
         self._do(fx.QueueChanged(ticket.queue_id))
 
+    def refuse_ticket(self, ticket_id: str, now: float) -> None:
+        """The number may not be called: the place is given up. Harmless if it is gone."""
+        self._drop_ticket(ticket_id, "cancelled", now)
+
     def ticket_not_dialed(self, ticket_id: str, user_id: int, now: float) -> None:
         """No line was free, or the agent was not any more: the place stands still for a moment."""
         ticket = self.tickets.get(ticket_id)

@@ -16,9 +16,11 @@ from callcenter.calls.commands import TryFlow
 from callcenter.clock import wall_s
 from callcenter.embedded.services import Valkey
 from callcenter.events import streams
+from callcenter.processes.engine import restore
 from callcenter.processes.engine.journal import calls_key, tickets_key, today_key
 from callcenter.processes.engine.queue_boards import EVERY_S
 from callcenter.telephony import ports as p
+from dialer import hopper
 from tests.processes.engine_at_rest import AGENT, TENANT, engine_at_rest
 from tests.processes.test_engine import available, facts
 
@@ -168,6 +170,7 @@ def test_a_kept_place_is_saved_dialed_and_forgotten_when_it_is_connected(scene: 
         assert await s.redis.hlen(tickets_key(TENANT)) == 1
         s.engine.on_sip(p.LegEnded("L1", wall_s(), p.Cause.NORMAL))
         available(s)
+        await until(lambda: s.tenant.floor.calls)
         [call] = s.tenant.floor.calls.values()
         assert (call.number, call.agent_id, call.caller_id) == ("+8613900000077", AGENT, DID)
         await until(lambda: "originate" in s.sip.names())
@@ -203,5 +206,60 @@ def test_a_draft_is_tried_from_the_agents_own_phone_without_a_trace_in_the_recor
         told = wire.from_json(await s.redis.hget(streams.live_key(TENANT), f"flow-try:{AGENT}"), dict[str, Any])
         assert told["ended"] and told["sent_to"] == {"kind": "queue", "id": QUEUE, "number": ""}
         assert await facts(s, "call.started") == await facts(s, "call.ended") == []
+
+    scene(story)
+
+
+@pytest.mark.promise("I4", "D5")
+def test_a_kept_place_for_a_blacklisted_number_is_given_up_and_its_agent_is_free(scene: Scene) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        queue = {**wire.plain(s.tenant.floor.queue_settings[QUEUE]), "callback": {"enabled": True, "key": "1"}}
+        s.inbox.settle(s.tenant, "queue", QUEUE, queue)
+        await s.redis.sadd(hopper.blacklist_key(TENANT), "+8613900000078")
+        invite(s)
+        await until(lambda: "L1" in s.tenant.floor.calls)
+        acknowledged(s)
+        for digit in "113900000078#":
+            s.engine.on_media(p.DtmfReceived(wall_s(), "call-L1", digit, 100))
+        s.engine.on_sip(p.LegEnded("L1", wall_s(), p.Cause.NORMAL))
+        assert [t.number for t in s.tenant.floor.tickets.values()] == ["+8613900000078"]
+        available(s)
+        await until(lambda: not s.tenant.floor.tickets)
+        assert s.tenant.floor.team.agents[AGENT].free and AGENT in s.tenant.floor._free
+        assert "originate" not in s.sip.names() and s.tenant.trunks.in_use(1) == 0
+        assert [f["how"] for f in await facts(s, "queue.callback_ended")] == ["cancelled"]
+
+    scene(story)
+
+
+@pytest.mark.promise("I1")
+def test_a_call_whose_rules_can_not_be_followed_is_refused_and_given_back(scene: Scene) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        s.inbox.settle(s.tenant, "calendar", 9, {"id": 9, "name": "Odd", "week": [[]] * 7, "time_zone": "No/Where"})
+        number = {"id": 5, "e164": DID, "name": "Main", "open_to": {"kind": "queue", "id": QUEUE}, "calendar_id": 9}
+        s.inbox.settle(s.tenant, "number", 5, number)
+        invite(s)
+        await until(lambda: "reject" in s.sip.names() or s.tenant.floor.calls)
+        assert ("reject", ("L1", 500, "Server Internal Error")) in s.sip.told
+        await until(lambda: s.tenant.trunks.in_use(1) == 0)
+        assert not s.tenant.floor.calls and ("delete_port", ("call-L1",)) in s.media.told
+
+    scene(story)
+
+
+@pytest.mark.promise("P4")
+def test_a_caller_whose_audio_died_with_the_engine_is_hung_up_and_not_left_waiting_in_silence(scene: Scene) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        invite(s)
+        await until(lambda: "L1" in s.tenant.floor.calls)
+        acknowledged(s)
+        await s.engine.journal.durable()
+        s.tenant.floor.calls.clear()
+        s.media.answers["take_up"] = KeyError("call-L1")
+        await restore._calls(s.engine, s.tenant)
+        s.engine.apply(s.tenant)
+        assert ("hangup", ("L1",)) in s.sip.told
+        s.engine.on_sip(p.LegEnded("L1", wall_s(), p.Cause.NORMAL, by_us=True))
+        assert not s.tenant.floor.calls
 
     scene(story)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from callcenter import ids, wire
 from callcenter.acd.agent import AgentState
 from callcenter.acd.views import CallView
@@ -50,11 +52,28 @@ class ByHand(Placing):
         self.engine.spawn(self.answer_preview(tenant, user_id, True), "preview")
 
     def _dial_ticket(self, tenant: Tenant, ticket_id: str, user_id: int) -> None:
+        self.engine.spawn(self._call_back(tenant, ticket_id, user_id), "calling back")
+
+    async def _call_back(self, tenant: Tenant, ticket_id: str, user_id: int) -> None:
         """Call a caller back who kept his place, with the agent on the line from the start. He asked for it, so that
-        the calling windows of campaigns do not count."""
+        the calling windows of campaigns do not count; but he may have keyed anybody's number: none that is blacklisted
+        is dialed."""
+        ticket = tenant.floor.tickets.get(ticket_id)
+        allowed = ticket is not None and not tenant.expired
+        if ticket is not None and allowed:
+            try:
+                key = hopper.blacklist_key(tenant.id)
+                if await self.engine.redis.sismember(key, ticket.number):
+                    tenant.floor.refuse_ticket(ticket_id, wall_s())
+            except (RedisError, OSError):
+                allowed = False
+        self._place_ticket(tenant, ticket_id, user_id, allowed)
+        self.engine.apply(tenant)
+
+    def _place_ticket(self, tenant: Tenant, ticket_id: str, user_id: int, allowed: bool) -> None:
         now = wall_s()
         ticket, agent = tenant.floor.tickets.get(ticket_id), tenant.floor.team.agents.get(user_id)
-        if ticket is None or agent is None or not agent.free:
+        if ticket is None or agent is None or not agent.free or not allowed:
             tenant.floor.ticket_not_dialed(ticket_id, user_id, now)
             return
         choice = self.engine.choose_trunk(tenant, ticket.number, None)

@@ -89,8 +89,13 @@ class Inbound:
                     self.engine.sip.reject(call_id, 503, "Service Unavailable")
                     return
                 known = caller if isinstance(caller, Caller) else unknown(tenant.caller_number(event.from_number))
-                self._hand_over(tenant, number, event, known)
-                arriving.trunk_id = 0  # the floor gives it back
+                try:
+                    self._hand_over(tenant, number, event, known)
+                except Exception:
+                    log.exception("a call that comes in can't be routed")
+                    self.engine.sip.reject(call_id, 500, "Server Internal Error")
+                if call_id in tenant.floor.calls:
+                    arriving.trunk_id = 0  # the floor gives it back
         finally:
             del self._arriving[call_id]
             if arriving.trunk_id:

@@ -131,13 +131,17 @@ async def _calls(engine: Engine, tenant: Tenant) -> None:
                 tenant.tried[call.call_id] = [call.trunk_id] * (int(dialog.leg_id.split("~")[1]) + 1)
             engine.sip.adopt(dialog)
         goes_on = call.state not in (CallState.PLACED, CallState.IDENTIFYING, CallState.ENDED)
+        heard = True
         if goes_on:
             try:
                 await engine.media.take_up(fx.call_port(call.call_id))
             except KeyError:
+                heard = False
                 log.warning("call %s has lost its audio", call.call_id)
         await engine.third_legs.take_up(tenant, call)
         tenant.floor.restore(call, now)
+        if not heard and call.call_id in tenant.floor.calls:  # nobody is kept waiting, or talking, in silence
+            tenant.floor.hang_up(call, "system", now)
     log.info("tenant %d: %d calls go on", tenant.id, len(tenant.floor.calls))
 
 

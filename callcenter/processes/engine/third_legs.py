@@ -99,7 +99,7 @@ class ThirdLegs:
     def hang_up(self, key: str) -> None:
         """Carry out `effects.HangUpParty`."""
         leg = self._legs.get(key)
-        self._engine.media.delete_port(fx.party_port(key))
+        self._engine.audio.close(fx.party_port(key))
         if leg is None:
             return
         leg.wanted = False
