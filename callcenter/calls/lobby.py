@@ -312,7 +312,7 @@ class Lobby(Staffing):
             if due.kind is DueKind.RELAX:
                 self._route_ticket(due.call_id, now)
             return
-        if self.queues.queue_of(call.call_id) != due.queue_id or call.offered_to is not None:
+        if self.queues.queue_of(call.call_id) != due.queue_id:
             return  # what was due in the same instant has taken it elsewhere
         settings = self.queue_settings[due.queue_id]
         match due.kind:
