@@ -29,7 +29,7 @@ CUSTOMERS = text(
 LEADS = text(
     """
     SELECT l.id, l.name, l.phone_e164, l.alt_phones, l.fields, l.attempts, l.customer_id, l.time_zone,
-           u.id AS owner_id, ll.name AS list, coalesce(c.name, '') AS campaign, c.script_id
+           u.id AS owner_id, ll.name AS list, coalesce(c.name, '') AS campaign
     FROM lead l JOIN lead_list ll ON ll.id = l.list_id LEFT JOIN campaign c ON c.id = ll.campaign_id
     LEFT JOIN user_account u ON u.id = l.owner_id AND u.enabled
     WHERE l.id IN (SELECT leads_with_phone(ARRAY[:number]))
@@ -98,7 +98,7 @@ def _card(number: str, customers: Any, leads: Any) -> dict[str, Any]:
         phones = [lead["phone_e164"], *lead["alt_phones"]]
         card |= {
             "name": lead["name"], "fields": dict(lead["fields"]), "list": lead["list"], "campaign": lead["campaign"],
-            "script_id": lead["script_id"], "attempts": lead["attempts"], "lead_id": lead["id"],
+            "attempts": lead["attempts"], "lead_id": lead["id"],
             "alt_phones": [p for p in phones if p != number], "owner_id": lead["owner_id"],
             "company": str(lead["fields"].get("company", "")),
         }  # fmt: skip
