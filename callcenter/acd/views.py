@@ -26,9 +26,9 @@ class PartyView:
 @dataclass(frozen=True)
 class CallView:
     """The agent's present (or, in wrap-up, last) call. `state`: preview, offered (rings at the agent), dialing, ringing
-    (at the far end), talking, consulting, held, far_hold, ended. `notice.code`: party_ and why a third party is not or no
-    longer there: busy, no_answer, declined, invalid, no_line, left, lost, failed; or came_back (a transfer, a parked
-    call) and why.
+    (at the far end), talking, consulting, held, far_hold, ended. `notice.code`: party_ and why a third party is not or
+    no longer there (busy, no_answer, declined, invalid, no_line, left, lost, failed); or came_back: a transfer that was
+    not taken (`why`), a parked call.
 
     `card` is what the pop shows at once: name, phone, fields, lead_id, customer_id, list, campaign, script_id,
     attempts, from the hopper.
