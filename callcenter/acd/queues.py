@@ -288,6 +288,13 @@ class Queues:
     def due(self, now: float) -> list[Due]:
         """What has become due until `now`, in order of time; each is told once."""
         out: list[Due] = []
+        while (told := self.next_due(now)) is not None:
+            out.append(told)
+        return out
+
+    def next_due(self, now: float) -> Due | None:
+        """The first of it, None if there is none. Who acts on each before he asks for the next is told nothing of a
+        caller who has left, or rings at an agent, by then."""
         while self._clocks and self._clocks[0][0] <= now:
             at, _, call_id, clock, token = heapq.heappop(self._clocks)
             entry = self._entries.get(call_id)
@@ -296,11 +303,11 @@ class Queues:
             line = self._lines[entry.queue_id]
             entry.done[clock] = now
             told = _tell(line, entry, clock, at)
-            if told is not None:
-                out.append(told)
             if clock in (Clock.RELAX, Clock.ANNOUNCE, Clock.COMFORT):
                 self._wind(line, entry, clock)
-        return out
+            if told is not None:
+                return told
+        return None
 
     def next_deadline(self) -> float | None:
         """When `due` has something to say next; None: as things are, never."""

@@ -238,7 +238,7 @@ class Floor(Trying):
                 self._ticket_timer(key[1], key[2], now)
             else:
                 self.team.timer(key[0], int(key[1]), now)
-        for due in self.queues.due(now):
+        while (due := self.queues.next_due(now)) is not None:
             self._queue_is_due(due, now)
 
     def _call_timer(self, call: Call, name: str, now: float) -> None:

@@ -24,6 +24,18 @@ def test_an_announcement_due_in_the_instant_of_the_overflow_holds_up_nobody_else
     assert second.state is CallState.VOICEMAIL
 
 
+@pytest.mark.promise("I4")
+def test_an_overflow_due_in_the_instant_of_an_offer_that_is_not_answered_comes_after_it() -> None:
+    skills = (SkillNeed("spanish", 1, relax_every_s=60.0),)
+    w = LobbyWorld(agents=1, skills=skills, overflow=Overflow(after_wait_s=60.0, after_wait=TO_VOICEMAIL))
+    call = w.arrive()
+    assert call.offered_to is None
+    w.wait(60)
+    assert call.offered_to == 1 or call.state is CallState.VOICEMAIL
+    w.wait(16)
+    assert call.state is CallState.VOICEMAIL, "the agent did not answer"
+
+
 @pytest.mark.promise("I3")
 def test_a_skill_given_to_a_free_agent_brings_him_the_caller_who_waits_for_it() -> None:
     w = LobbyWorld(agents=1, skills=(SkillNeed("spanish", 5),))
