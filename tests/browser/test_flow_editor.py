@@ -13,10 +13,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from callcenter.acd.models import Queue
+from callcenter.clock import utc_now
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.events import streams
 from callcenter.tenancy.actions import open_enterprise
-from ivr.models import FlowRow, FlowVersion
+from ivr.models import FlowNodeDay, FlowRow, FlowVersion
 from tests.browser.chromium import launch, sign_in
 from tests.web.serving import web_process
 
@@ -332,6 +333,45 @@ def publish(page: Page, note: str) -> None:
     page.get_by_role("dialog").get_by_label("What has changed").fill(note)
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.promise("I2")
+def test_every_verb_has_its_form_and_callers_are_counted_on_the_drawing(page: Page, address: str, tenant: int) -> None:
+    drawing = new_menu(page, address, "All")
+    for verb in page.locator(".flow-palette [data-verb]").all():
+        verb.click()
+        expect(drawing.panel.get_by_role("heading", level=2)).to_have_text(verb.inner_text())
+        expect(drawing.panel.get_by_label("Title")).to_be_visible()
+    expect(drawing.nodes()).to_have_count(15)
+    boxes = [n.bounding_box() or {} for n in drawing.nodes().all()]
+    covered = [(a, b) for a in boxes for b in boxes if a is not b and apart(a, b) is False]
+    assert covered == [], "what is chosen from the palette is put where nothing lies"
+    page.get_by_role("button", name="Show all").click()
+    drawing.choose("branch_1")
+    drawing.panel.get_by_role("button", name="Add a case").click()
+    drawing.panel.get_by_label("Name of the case").fill("Weekdays")
+    drawing.panel.locator('[data-setting="kind"] .el-select').click()
+    page.get_by_role("option", name="By day of the week").click()
+    drawing.panel.get_by_role("button", name="Fri").click()
+    expect(drawing.node("branch_1").get_by_role("listitem")).to_have_text(["Weekdays", "Otherwise"])
+    drawing.saved()
+    row = stored(tenant, "All")
+    case = next(n for n in row.draft["nodes"] if n["id"] == "branch_1")["settings"]["cases"][0]
+    assert (case["name"], case["kind"], case["days"]) == ("Weekdays", "weekday", [1, 2, 3, 4])
+
+    with tenant_session(tenant) as s:
+        for way, calls in (("next", 40), ("hang_up", 2)):
+            day = utc_now().date()
+            s.add(FlowNodeDay(flow_id=row.id, version=1, node_id="play_1", day=day, way=way, calls=calls, seconds=105))
+    page.get_by_role("button", name="Figures of callers on each step").click()
+    for text in ("42", "40", "5.0 s"):
+        expect(drawing.node("play_1").get_by_text(text, exact=True)).to_be_visible()
+
+
+def apart(a: dict[str, float], b: dict[str, float]) -> bool:
+    """Whether two boxes cover nothing of each other."""
+    across = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+    return across or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
 
 
 @pytest.mark.promise("I2")
