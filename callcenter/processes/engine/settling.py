@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,23 +61,32 @@ class Settling:
             tenant.floor.team.forget(id_, now)
             return
         _keep(tenant.floor.greetings, id_, str(doc.get("voicemail_greeting") or "") or None)
-        self._know(tenant, id_, now)
+        campaigns = [c for c, run in tenant.campaigns.items() if id_ in run.settings.agents]
+        settings = tenant.floor.queue_settings.values()
+        queues = [q.id for q in settings if any(m.user_id == id_ for m in q.members)]
+        self._know(tenant, id_, campaigns, queues, now)
         tenant.floor.give_out(now)
 
-    def _know(self, tenant: Tenant, user_id: int, now: float) -> None:
+    def _know(self, tenant: Tenant, user_id: int, campaigns: Sequence[int], queues: Sequence[int], now: float) -> None:
         """All that the settings say of an agent."""
         doc = tenant.documents["user", user_id]
-        campaigns = sorted(c for c, run in tenant.campaigns.items() if user_id in run.settings.agents)
-        queues = sorted(
-            q.id for q in tenant.floor.queue_settings.values() if any(m.user_id == user_id for m in q.members)
-        )
         skills = {str(name): int(level) for name, level in (doc.get("skills") or {}).items()}
-        tenant.floor.team.know(user_id, str(doc["name"]), tuple(campaigns), now, queues=tuple(queues), skills=skills)
+        told = tuple(sorted(campaigns)), tuple(sorted(queues))
+        tenant.floor.team.know(user_id, str(doc["name"]), told[0], now, queues=told[1], skills=skills)
 
     def _know_all(self, tenant: Tenant, now: float) -> None:
+        """Each agent anew. All members are read once: calls wait while this is done."""
+        campaigns: dict[int, list[int]] = defaultdict(list)
+        queues: dict[int, list[int]] = defaultdict(list)
+        for campaign_id, run in tenant.campaigns.items():
+            for user_id in set(run.settings.agents):
+                campaigns[user_id].append(campaign_id)
+        for queue in tenant.floor.queue_settings.values():
+            for user_id in {m.user_id for m in queue.members}:
+                queues[user_id].append(queue.id)
         for user_id in list(tenant.floor.team.agents):
             if ("user", user_id) in tenant.documents:
-                self._know(tenant, user_id, now)
+                self._know(tenant, user_id, campaigns[user_id], queues[user_id], now)
 
     # --------------------------------------------------------------------------------------------- campaigns and queues
 

@@ -165,7 +165,8 @@ class Engine:
             self._media_down.add(event.worker)
         for tenant in self.tenants.values():
             tenant.floor.media(event, now)
-            self.apply(tenant)
+            self._carry_out(tenant)
+        self._arm()
 
     @property
     def media_up(self) -> bool:
@@ -190,13 +191,16 @@ class Engine:
 
     def apply(self, tenant: Tenant) -> None:
         """Carry out what the floor wants done."""
+        self._carry_out(tenant)
+        self._arm()
+
+    def _carry_out(self, tenant: Tenant) -> None:
         while effects := tenant.floor.take():
             for effect in effects:
                 try:
                     self._apply(tenant, effect)
                 except Exception:  # the others must still be done: somebody's hang-up is among them
                     log.exception("%s of tenant %d was not done", type(effect).__name__, tenant.id)
-        self._arm()
 
     def _apply(self, tenant: Tenant, effect: fx.Effect) -> None:
         now = wall_s()
@@ -360,7 +364,7 @@ class Engine:
                 tenant.floor.advance(now)
             except Exception:  # its timer is spent; what it leaves behind is the reconciler's
                 log.exception("a timer of tenant %d failed", tenant.id)
-            self.apply(tenant)
+            self._carry_out(tenant)
         self._arm()
 
     def _follow_clock(self) -> None:
