@@ -1,7 +1,7 @@
 /** The softphone of this tab. One tab of a browser owns it; it connects when the agent works, and again after a reload. */
 import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
-import { api } from "@/api/client";
+import { api, type Schemas } from "@/api/client";
 import { useSession } from "@/stores/session";
 import { PhoneError, Softphone, Sounds, type AudioDevices, type PhoneErrorCode, type PhoneState, type Quality } from "@/softphone";
 
@@ -20,6 +20,8 @@ export const usePhone = defineStore("phone", () => {
   const microphoneId = ref(localStorage.getItem("phone.microphone") ?? "");
   const speakerId = ref(localStorage.getItem("phone.speaker") ?? "");
   const sounds = new Sounds();
+  /** What this user speaks with; null until it is known. */
+  const device = shallowRef<Schemas["PhoneDeviceState"] | null>(null);
   let releaseLock: (() => void) | null = null;
 
   const softphone = new Softphone({
@@ -58,8 +60,24 @@ export const usePhone = defineStore("phone", () => {
     });
   }
 
-  /** Connect, asking for the microphone. Returns whether the phone can be used. */
+  async function loadDevice(): Promise<Schemas["PhoneDeviceState"]> {
+    device.value ??= await api.get("/api/phone/device", { background: true });
+    return device.value;
+  }
+
+  /** Speak through the browser, or through a telephone that is called. */
+  async function choose(kind: "browser" | "number", number: string): Promise<void> {
+    device.value = await api.patch("/api/phone/device", { body: { kind, number } });
+    if (kind === "number") stop();
+    await start();
+  }
+
+  /** Connect, asking for the microphone; a telephone is called. Returns whether the phone can be used. */
   async function start(): Promise<boolean> {
+    if ((await loadDevice()).kind === "number") {
+      await api.post("/api/phone/device/connect");
+      return true;
+    }
     if (state.value === "ready" || state.value === "interrupted") return true;
     if (!(await own())) {
       trouble.value = "elsewhere";
@@ -84,13 +102,14 @@ export const usePhone = defineStore("phone", () => {
 
   /** Hang the audio leg up for good and say so. */
   async function close(): Promise<void> {
-    if (state.value === "off" && releaseLock === null) return;
+    if (state.value === "off" && releaseLock === null && device.value?.kind !== "number") return;
     stop();
     await api.post("/api/phone/close");
   }
 
   async function reconnect(): Promise<void> {
-    if (state.value === "ready" || state.value === "interrupted") softphone.reoffer();
+    if (device.value?.kind === "number") await start();
+    else if (state.value === "ready" || state.value === "interrupted") softphone.reoffer();
     else {
       softphone.stop();
       await start();
@@ -133,6 +152,6 @@ export const usePhone = defineStore("phone", () => {
 
   return {
     state, trouble, quality, muted, microphoneLevel, remoteLevel, devices, microphoneId, speakerId, sounds, health,
-    start, stop, close, reconnect, mute, useMicrophone, useSpeaker,
+    device, start, stop, close, reconnect, mute, useMicrophone, useSpeaker, loadDevice, choose,
   };
 });

@@ -68,6 +68,8 @@ export interface CallView {
   parties: PartyView[];
   /** What the record button does: "", start, pause, resume. */
   can_record: "" | "start" | "pause" | "resume";
+  /** What became of a third party. */
+  notice: { code?: string; name?: string; number?: string; at?: number; why?: string };
 }
 
 export interface PhoneView {
