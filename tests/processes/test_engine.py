@@ -330,3 +330,20 @@ def test_calls_that_ring_when_their_agents_have_left_are_given_up(scene: Scene) 
         assert call.hanging_up_since is not None and ("hangup", (call.call_id,)) in s.sip.told
 
     scene(story)
+
+
+@pytest.mark.promise("D3", "I3")
+def test_calls_that_ring_when_their_agents_are_kept_for_a_queue_are_given_up_before_they_are_abandoned(
+    scene: Scene,
+) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        available(s)
+        run = s.tenant.campaigns[CAMPAIGN]
+        assert await s.dialing._one(s.tenant, run, {**ENTRY, "lead_id": None}, Callee("UTC"), wall_s())
+        [call] = s.tenant.floor.calls.values()
+        await s.engine.journal.durable()
+        s.tenant.floor.team.withheld = frozenset({AGENT})
+        s.dialing._tick(s.tenant, False)
+        assert call.hanging_up_since is not None
+
+    scene(story)

@@ -151,13 +151,14 @@ class Dialing(ByHand):
 
     def _cancel_surplus(self, tenant: Tenant, run: CampaignRun, calls: list[Call], now: float) -> None:
         """Calls that still ring and that nobody is left to take are given up: better no call than an abandoned one. A
-        progressive campaign has one agent for each of its calls, the others count on whoever is at work."""
+        progressive campaign has one agent for each of its calls, the others count on whoever is at work and is not kept for
+        a queue just now."""
         ringing = [
             c for c in calls if c.state is CallState.PLACED and c.control == DIALED and c.hanging_up_since is None
         ]
         if not ringing:
             return
-        at_work = sum(a.state not in AWAY for a in tenant.floor.team.members_of(run.settings.id))
+        at_work = sum(a.state not in AWAY for a in tenant.floor.team.of_campaign(run.settings.id))
         kept = at_work if run.settings.mode == Mode.PROGRESSIVE or not at_work else len(ringing)
         surplus = sorted(ringing, key=lambda c: c.started_at)[kept:]
         for call in surplus:
