@@ -151,8 +151,8 @@ class Dialing(ByHand):
 
     def _cancel_surplus(self, tenant: Tenant, run: CampaignRun, calls: list[Call], now: float) -> None:
         """Calls that still ring and that nobody is left to take are given up: better no call than an abandoned one. A
-        progressive campaign has one agent for each of its calls, the others count on whoever is at work and is not kept for
-        a queue just now."""
+        progressive campaign has one agent for each of its calls, the others count on whoever is at work. An agent who
+        is kept for a queue takes none."""
         ringing = [
             c for c in calls if c.state is CallState.PLACED and c.control == DIALED and c.hanging_up_since is None
         ]
