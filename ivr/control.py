@@ -10,6 +10,7 @@ import msgspec
 
 from callcenter.calls import control as c
 from callcenter.calls.call import Call
+from callcenter.calls.destination import Destination, DestinationKind
 from ivr import run
 from ivr.state import World
 
@@ -51,7 +52,16 @@ class IvrControl:
         return self._flows.newest(flow_id) is not None
 
     def decide(self, turn: c.Turn, call: Call, now: float) -> Sequence[c.Answer]:
-        """See `CallControl`."""
+        """See `CallControl`. A caller whose menu fails, for whatever reason, is asked for a message: he must not stand in
+        a node that nothing leads out of."""
+        try:
+            return self._decide(turn, call, now)
+        except Exception:
+            log.exception("menu %s failed in node %s", call.run.get("flow_id"), call.run.get("node"))
+            call.run["done"] = True
+            return () if isinstance(turn, c.Gone) else [c.HandOver(Destination(DestinationKind.VOICEMAIL))]
+
+    def _decide(self, turn: c.Turn, call: Call, now: float) -> Sequence[c.Answer]:
         match turn:
             case c.HandedOver(data=data):
                 return run.begin(call, self._flows, data, self._world, now)
