@@ -52,8 +52,8 @@ class IvrControl:
         return self._flows.newest(flow_id) is not None
 
     def decide(self, turn: c.Turn, call: Call, now: float) -> Sequence[c.Answer]:
-        """See `CallControl`. A caller whose menu fails, for whatever reason, is asked for a message: he must not stand in
-        a node that nothing leads out of."""
+        """See `CallControl`. A caller whose menu fails is asked for a message: he must not stand in a node that nothing
+        leads out of."""
         try:
             return self._decide(turn, call, now)
         except Exception:
