@@ -326,6 +326,10 @@ class Floor(Trying):
                     self._do(fx.HangUpLeg(call.call_id))
                 self._end(call, p.Cause.NORMAL, 0, now, by_us=True)
         found += self.reconcile_parties(now)
+        for call_id, user_id in self.queues.pairs(self._free, now, self._rng):
+            found.append(f"call {call_id} waits although agent {user_id} is free")
+        if found:
+            self.give_out(now)
         for agent in self.team.agents.values():
             if agent.state is AgentState.ON_CALL and (agent.call is None or agent.call.call_id not in self.calls):
                 found.append(f"agent {agent.user_id} is on a call that is not there")

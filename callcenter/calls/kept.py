@@ -145,7 +145,9 @@ class Kept(Lobby):
             if ticket.dialed_by:
                 return  # what comes of the call decides
             self._drop_ticket(ticket_id, "expired", now)
-        elif ticket.queue_id in self.queue_settings:
+        elif ticket.queue_id not in self.queue_settings:
+            self._drop_ticket(ticket_id, "cancelled", now)
+        else:
             self._take_place(ticket, now)
             self._do(fx.TicketChanged(ticket_id))
             self._route_ticket(ticket_id, now)

@@ -147,3 +147,29 @@ def test_an_agent_who_reloads_his_page_in_a_consultation_is_in_it_again() -> Non
     w.drain()
     rooms = [e for e in w.effects[seen:] if isinstance(e, fx.Room)]
     assert [dict(e.hears) for e in rooms] == [{k: tuple(v) for k, v in room.items()}]
+
+
+@pytest.mark.promise("I3")
+def test_a_caller_who_waits_although_somebody_is_free_is_found_and_rings() -> None:
+    w = LobbyWorld(agents=1)
+    w.team.set_state(1, "paused", "lunch", w.now)
+    call = w.arrive()
+    w.team.on_free = lambda agent, now: None  # the word of it is lost
+    w.team.set_state(1, "available", "", w.now)
+    assert call.offered_to is None
+    assert w.floor.reconcile(w.now) == [f"call {call.call_id} waits although agent 1 is free"]
+    assert call.offered_to == 1 and w.floor.reconcile(w.now) == []
+
+
+@pytest.mark.promise("I4")
+def test_a_kept_place_of_a_queue_that_is_gone_is_given_up() -> None:
+    w = LobbyWorld(agents=1)
+    w.team.set_state(1, "paused", "lunch", w.now)
+    call = w.arrive()
+    w.press(call, "1")
+    w.press(call, "#")
+    w.team.set_state(1, "available", "", w.now)  # he is on the line still: his place stands aside for a moment
+    w.end(call)
+    w.floor.drop_queue(SALES, w.now)
+    w.wait(30)
+    assert not w.floor.tickets and w.state() == "available"

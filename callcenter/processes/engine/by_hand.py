@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -21,6 +22,7 @@ from dialer.campaign import CampaignRun
 from dialer.control import BY_HAND
 from dialer.modes import Mode
 
+log = logging.getLogger(__name__)
 PREVIEW_AGAIN_S = 600.0
 
 
@@ -67,7 +69,11 @@ class ByHand(Placing):
                     tenant.floor.refuse_ticket(ticket_id, wall_s())
             except (RedisError, OSError):
                 allowed = False
-        self._place_ticket(tenant, ticket_id, user_id, allowed)
+        try:
+            self._place_ticket(tenant, ticket_id, user_id, allowed)
+        except Exception:  # the agent was kept for this call: he must get others again
+            log.exception("a caller was not called back")
+            tenant.floor.ticket_not_dialed(ticket_id, user_id, wall_s())
         self.engine.apply(tenant)
 
     def _place_ticket(self, tenant: Tenant, ticket_id: str, user_id: int, allowed: bool) -> None:
