@@ -33,7 +33,7 @@ class Phones:
         self._streams = Streams()
         self._streams.start()
         self._talking: dict[int, tuple[Stream, float]] = {}  # port → (its stream, when it last received)
-        self.sockets = [_even() for _ in range(count)]
+        self.sockets = [socket_on_loopback() for _ in range(count)]
         for sock in self.sockets:
             sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             self._loop.add_reader(sock, self._ring, sock)
@@ -74,16 +74,6 @@ class Phones:
                     self._streams.remove(stream)
                     del self._talking[port]
         self._loop.call_later(LOOK_EVERY_S, self._look)
-
-
-def _even() -> socket.socket:
-    """A socket on an even port: on the odd one above it RTCP arrives, which must meet no other telephone."""
-    odd: list[socket.socket] = []  # kept open until an even one is found
-    while (sock := socket_on_loopback()).getsockname()[1] % 2:
-        odd.append(sock)
-    for other in odd:
-        other.close()
-    return sock
 
 
 async def main(count: int) -> None:

@@ -253,8 +253,8 @@ def measure(calls: int, rate: float, seconds: float, folder: Path) -> dict[str, 
         later = [t for t in at_edge.get(f"{shop.tenant}-{agent}", []) if answered is not None and t >= answered]
         rows.append(
             {
-                "caller": caller, "agent": agent, "invited": invited[caller], "card": desks.cards.get(caller), "answered": answered,
-                "caller_hears": heard.get(port), "agent_hears": later[0] if later else None,
+                "caller": caller, "agent": agent, "invited": invited[caller], "card": desks.cards.get(caller),
+                "answered": answered, "caller_hears": heard.get(port), "agent_hears": later[0] if later else None,
                 "floor": desks.floor.get(caller),
             }
         )  # fmt: skip

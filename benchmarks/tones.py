@@ -84,14 +84,15 @@ class Streams(threading.Thread):
 
 
 def socket_on_loopback(receive_bytes: int = 0) -> socket.socket:
-    """A UDP socket on 127.0.0.1 with a port of 11200-19900 and, if given, so small a receive buffer."""
+    """A UDP socket on 127.0.0.1 with an even port of 11200-19900 and, if given, so small a receive buffer. RTCP goes to
+    the odd one above it, which must be no other's."""
     for _ in range(1000):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         if receive_bytes:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         sock.setblocking(False)
         try:
-            sock.bind(("127.0.0.1", random.randrange(11200, 19900)))
+            sock.bind(("127.0.0.1", random.randrange(11200, 19900, 2)))
         except OSError:
             sock.close()
             continue
