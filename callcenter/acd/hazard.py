@@ -73,6 +73,11 @@ class Hazard:
         leaving = self._given_up / self._caller_s if self._caller_s > 0 else 0.0
         return sum(1.0 / (served + j * leaving) for j in range(ahead + 1))
 
+    def shift(self, by_s: float) -> None:
+        """The clock was set by so much."""
+        if self._at is not None:
+            self._at += by_s
+
     def _advance(self, now: float) -> None:
         if self._at is None or now <= self._at:
             self._at = now if self._at is None else self._at

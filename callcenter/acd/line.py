@@ -89,6 +89,16 @@ class Line:
         if user_id is not None:
             self.last_asked = user_id
 
+    def shift(self, by_s: float) -> None:
+        """The clock was set by so much."""
+        for entry in self.entries.values():
+            entry.since += by_s
+            entry.entered += by_s
+            entry.done = {clock: at + by_s for clock, at in entry.done.items()}
+        self.lanes = {key: [(since + by_s, call_id) for since, call_id in lane] for key, lane in self.lanes.items()}
+        self._order = sorted(self._key(e) for e in self.entries.values())
+        self.hazard.shift(by_s)
+
     def order(self) -> list[str]:
         """Call ids, the next one first; those that ring at an agent too."""
         return [key[2] for key in self._order]

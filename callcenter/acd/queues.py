@@ -332,6 +332,12 @@ class Queues:
             if only is None or clock is only:
                 heapq.heappush(self._clocks, (at, entry.token, entry.call_id, clock, entry.token))
 
+    def shift(self, by_s: float) -> None:
+        """The clock that gives `now` was set: everybody has waited as long as before, what is due is due as soon."""
+        self._clocks = [(at + by_s, order, call_id, clock, token) for at, order, call_id, clock, token in self._clocks]
+        for line in self._lines.values():
+            line.shift(by_s)
+
     def _line(self, queue_id: int) -> Line:
         try:
             return self._lines[queue_id]

@@ -92,6 +92,18 @@ class Kept(Lobby):
         self._do(fx.TicketChanged(ticket.ticket_id))
         self._do(fx.QueueChanged(ticket.queue_id))
 
+    def shift(self, by_s: float) -> None:
+        """The clock that gives `now` was set by `by_s` seconds: whoever waits has waited as long as before."""
+        self.timers.shift(by_s)
+        self.queues.shift(by_s)
+        self._latest += by_s
+        for call in self.calls.values():
+            call.queued_at = call.queued_at + by_s if call.queued_at is not None else None
+            call.entered_at = call.entered_at + by_s if call.entered_at is not None else None
+        for ticket in self.tickets.values():
+            ticket.since, ticket.expires_at = ticket.since + by_s, ticket.expires_at + by_s
+            ticket.retry_at = ticket.retry_at + by_s if ticket.retry_at is not None else None
+
     def refuse_ticket(self, ticket_id: str, now: float) -> None:
         """The number may not be called: the place is given up. Harmless if it is gone."""
         self._drop_ticket(ticket_id, "cancelled", now)

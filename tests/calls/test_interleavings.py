@@ -173,3 +173,23 @@ def test_a_kept_place_of_a_queue_that_is_gone_is_given_up() -> None:
     w.floor.drop_queue(SALES, w.now)
     w.wait(30)
     assert not w.floor.tickets and w.state() == "available"
+
+
+@pytest.mark.promise("I4")
+@pytest.mark.parametrize("step", [7200.0, -7200.0])
+def test_a_clock_that_is_set_sends_no_caller_away_and_keeps_the_order_and_the_waits(step: float) -> None:
+    w = LobbyWorld(agents=1, overflow=Overflow(after_wait_s=90.0, after_wait=TO_VOICEMAIL))
+    w.team.set_state(1, "paused", "lunch", w.now)
+    first = w.arrive(number="+8613900000001")
+    w.wait(10)
+    second = w.arrive(number="+8613900000002")
+    w.wait(50)
+    w.now += step
+    w.floor.shift(step)
+    w.wait(20)
+    assert w.floor.queues.order(SALES) == [first.call_id, second.call_id]
+    third = w.arrive(number="+8613900000003")
+    assert w.floor.queues.order(SALES)[-1] == third.call_id
+    w.wait(12)
+    assert first.state is CallState.VOICEMAIL and second.state is CallState.WAITING
+    assert 89 < first.queue_wait_s < 93

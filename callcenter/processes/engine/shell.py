@@ -374,7 +374,7 @@ class Engine:
         if abs(step) > CLOCK_STEP_S:
             log.warning("the clock was set by %.1f s; timers go on", step)
             for tenant in self.tenants.values():
-                tenant.floor.timers.shift(step)
+                tenant.floor.shift(step)
 
     async def reconcile(self) -> None:
         """Every 10 s: nothing may stand without a timer or an owner."""
