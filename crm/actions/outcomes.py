@@ -162,7 +162,7 @@ def lead_dispositioned(
             _recycle(session, lead, disposition, promised, at)
     if promised is not None:
         _promise(session, actor, call_id, lead, customer, campaign_id, promised, callback_mine, note)
-    if disposition.do_not_call:
+    if disposition.do_not_call and phone_e164:
         block(session, actor, phone_e164, source="disposition")
     if customer is not None and note.strip():
         values = {
@@ -264,6 +264,8 @@ def _customer(
         return None
     if lead is not None:
         return customer_of_lead(session, actor, lead.id)
+    if not phone_e164:
+        return None  # the number was withheld: nothing says that two such callers are the same
     return find_by_phone(session, [phone_e164]) or make_customer(session, actor, phones=[phone_e164], source="call")
 
 

@@ -207,3 +207,16 @@ def test_a_call_back_made_by_hand_moves_the_lead_and_is_told(floor: Floor) -> No
     with tenant_session(floor.tenant) as s:
         callbacks.close(s, floor.actor, callback_id, CallbackState.CANCELLED)
     assert lead_of(floor, lead_id).status == "finished"
+
+
+@pytest.mark.promise("I5")
+def test_callers_who_withhold_their_number_become_no_customer_together_and_no_blacklist_entry(floor: Floor) -> None:
+    resolved = disposition(floor, "resolved_withheld", human=True)
+    never_again = disposition(floor, "never_withheld", human=True, do_not_call=True)
+    dispositioned(floor, None, "W1", resolved, phone_e164="", note="A secret of the first.")
+    dispositioned(floor, None, "W2", resolved, phone_e164="", note="A secret of the second.")
+    dispositioned(floor, None, "W3", never_again, phone_e164="")
+    with tenant_session(floor.tenant) as s:
+        assert s.query(Customer).filter(Customer.phones.contains([""])).count() == 0
+        assert s.query(FollowUp).filter(FollowUp.call_id.in_(["W1", "W2"])).count() == 0
+        assert s.query(BlacklistEntry).filter(BlacklistEntry.phone_e164 == "").count() == 0
