@@ -69,6 +69,7 @@ class Lobby(Staffing):
         del self.queue_settings[queue_id]
         for known in (self.team.queue_rules, self.today, self.blending):
             known.pop(queue_id, None)  # type: ignore[attr-defined]
+        self._do(fx.TodayChanged(queue_id))
 
     # --------------------------------------------------------------------------------------------------------- waiting
 

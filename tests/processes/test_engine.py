@@ -347,3 +347,32 @@ def test_calls_that_ring_when_their_agents_are_kept_for_a_queue_are_given_up_bef
         assert call.hanging_up_since is not None
 
     scene(story)
+
+
+@pytest.mark.promise("A1")
+def test_a_call_given_up_while_its_port_is_opened_never_rings(scene: Scene) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        available(s)
+        opened, go_on = asyncio.Event(), asyncio.Event()
+        run = s.tenant.campaigns[CAMPAIGN]
+        assert await s.dialing._one(s.tenant, run, {**ENTRY, "lead_id": None}, Callee("UTC"), wall_s())
+        [call] = s.tenant.floor.calls.values()
+
+        async def slowly(*_: object, **__: object) -> object:
+            opened.set()
+            await go_on.wait()
+            return s.media.answers["create_port"]
+
+        s.media.create_port = slowly
+        await asyncio.wait_for(opened.wait(), 5)
+        s.tenant.floor.hang_up(call, "system", wall_s())
+        s.engine.apply(s.tenant)
+        go_on.set()
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if not s.tenant.floor.calls:
+                break
+        assert not s.tenant.floor.calls and "originate" not in s.sip.names()
+        assert s.tenant.trunks.in_use(1) == 0
+
+    scene(story)

@@ -306,15 +306,15 @@ class Engine:
 
     async def _originate(self, tenant: Tenant, call_id: str, leg_id: str) -> None:
         await self.journal.durable()
-        call = tenant.floor.calls.get(call_id)
-        if call is None or call.hanging_up_since is not None:
-            if call is not None:
-                tenant.floor.lost(call_id, p.Cause.CANCELLED, wall_s())
-                self.apply(tenant)
+        call = self._still_wanted(tenant, call_id)
+        if call is None:
             return
         codec = self.trunk_codec(tenant, call.trunk_id)
         try:
             address = await self.open_port(tenant, call_id, codec)
+            if self._still_wanted(tenant, call_id) is None:
+                self.media.delete_port(fx.call_port(call_id))
+                return
             self.sip.originate(
                 leg_id, call.trunk_id, call.dialed, call.caller_id, p.Sdp(address, codec), call.ring_timeout_s
             )
@@ -322,6 +322,15 @@ class Engine:
             log.error("call %s can't be placed: %s", call_id, error)
             tenant.floor.lost(call_id, p.Cause.CONGESTION, wall_s())
             self.apply(tenant)
+
+    def _still_wanted(self, tenant: Tenant, call_id: str) -> Call | None:
+        """A call before its INVITE; None if it was given up meanwhile (it ends here then)."""
+        call = tenant.floor.calls.get(call_id)
+        if call is not None and call.hanging_up_since is not None:
+            tenant.floor.lost(call_id, p.Cause.CANCELLED, wall_s())
+            self.apply(tenant)
+            return None
+        return call
 
     def trunk_codec(self, tenant: Tenant, trunk_id: int) -> str:
         """The codec that a trunk is set up for."""
