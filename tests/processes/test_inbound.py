@@ -263,3 +263,12 @@ def test_a_caller_whose_audio_died_with_the_engine_is_hung_up_and_not_left_waiti
         assert not s.tenant.floor.calls
 
     scene(story)
+
+
+@pytest.mark.promise("I1", "P4")
+def test_a_call_for_an_enterprise_that_is_not_taken_up_yet_may_be_tried_again(scene: Scene) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        s.engine.on_sip(p.InboundCall("L9", wall_s(), 77, CALLER, "02155550199", SDP))
+        assert ("reject", ("L9", 503, "Service Unavailable")) in s.sip.told
+
+    scene(story)

@@ -53,8 +53,12 @@ class Inbound:
         """An INVITE from a trunk."""
         engine = self.engine
         tenant = next((t for t in engine.tenants.values() if ("trunk", event.trunk_id) in t.documents), None)
-        number = find_number(tenant.numbers.values(), event.to_number, event.trunk_id) if tenant is not None else None
-        if tenant is None or number is None:
+        if tenant is None:  # an engine that has just begun: 404 would say that there is no such number
+            log.warning("trunk %d is not served here yet", event.trunk_id)
+            engine.sip.reject(event.leg_id, 503, "Service Unavailable")
+            return
+        number = find_number(tenant.numbers.values(), event.to_number, event.trunk_id)
+        if number is None:
             log.warning("trunk %d: nobody has the number %s", event.trunk_id, mask_numbers(event.to_number))
             engine.sip.reject(event.leg_id, 404, "Not Found")
             return
