@@ -190,8 +190,9 @@ class Team(Roster):
         agent.call = view
         self._changed(agent)
 
-    def call_over(self, agent: Agent, view: CallView, talked: bool, now: float) -> None:
-        """The agent's call has ended: wrap-up if it was a conversation, else back to where he came from."""
+    def call_over(self, agent: Agent, view: CallView, talked: bool, now: float, wrap_up_s: float | None = None) -> None:
+        """The agent's call has ended: wrap-up if it was a conversation, else back to where he came from. `wrap_up_s`
+        None: as the rules of the view's queue or campaign say."""
         dispositioned = agent.call.dispositioned if agent.call else False
         agent.call = replace(view, dispositioned=dispositioned)
         if not talked:
@@ -201,6 +202,7 @@ class Team(Roster):
             self._wish_or_free(agent, now)
             return
         rules = self.rules_for(view)
+        wrap_up_s = rules.wrap_up_s if wrap_up_s is None else wrap_up_s
         agent.must_dispose = rules.disposition_required and not dispositioned
         self.on_handled(view.queue_id, now - agent.since, True, now)
         for campaign in agent.campaigns:
@@ -209,10 +211,10 @@ class Team(Roster):
         if dispositioned:
             self._after_wrap_up(agent, now)
         elif agent.must_dispose:
-            agent.wrap_up_until = now + rules.wrap_up_s
-            self._timers.set(("wrap", str(agent.user_id)), now + max(OVERRUN_S, rules.wrap_up_s))
+            agent.wrap_up_until = now + wrap_up_s
+            self._timers.set(("wrap", str(agent.user_id)), now + max(OVERRUN_S, wrap_up_s))
         else:
-            agent.wrap_up_until = now + rules.wrap_up_s
+            agent.wrap_up_until = now + wrap_up_s
             self._timers.set(("wrap", str(agent.user_id)), agent.wrap_up_until)
 
     # ------------------------------------------------------------------------------------------- browser and phone

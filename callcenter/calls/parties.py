@@ -281,9 +281,10 @@ class Parties(Seen):
         if agent.state is AgentState.RINGING and mine:
             self.team.stop_ringing(agent, "no_answer" if outcome in ("no_answer", "declined") else "", now)
         elif agent.state is AgentState.ON_CALL and mine:
-            # A guest owes no outcome: that is the call's agent's.
-            view = replace(self._view(call, "ended", ended_at=now), campaign_id=None, queue_id=None)
-            self.team.call_over(agent, view, party.talked, now)
+            # A guest owes no outcome, that is the call's agent's; but the same time to wrap up is his.
+            whole = self._view(call, "ended", ended_at=now)
+            view = replace(whole, campaign_id=None, queue_id=None)
+            self.team.call_over(agent, view, party.talked, now, self.team.rules_for(whole).wrap_up_s)
 
     def _dismiss(self, call: Call, now: float) -> None:
         for party in list(call.parties.values()):

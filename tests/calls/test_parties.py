@@ -353,6 +353,17 @@ def test_a_colleague_who_leaves_a_conference_has_a_wrap_up_for_he_spoke_with_the
     assert w.state(2) == "wrap_up" and w.state(1) == "on_call" and call.agent_id == 1
 
 
+def test_a_guests_wrap_up_is_as_long_as_the_queue_says() -> None:
+    w = PartyWorld(members=(1,), wrap_up_s=7.0)
+    call = w.talk_from_queue()
+    w.floor.transfer(1, colleague(2), True, w.now)
+    w.floor.answer(2, w.now)
+    w.floor.conference(1, w.now)
+    w.end(call)
+    assert (w.state(1), w.state(2)) == ("wrap_up", "wrap_up")
+    assert w.team.agents[2].wrap_up_until == w.team.agents[1].wrap_up_until == w.now + 7.0
+
+
 def test_a_conference_with_a_number_goes_on_when_the_agent_leaves() -> None:
     w = PartyWorld()
     call = conference(w, with_number=True)
