@@ -204,7 +204,8 @@ def test_a_draft_is_tried_in_text(owner: Browser) -> None:
 @pytest.mark.parametrize("value", ["x\0y", float("nan"), {"a": {"\0": 1}}, [[[[[[[[[[[[[[1]]]]]]]]]]]]]]])
 def test_what_can_not_be_stored_is_refused_at_its_field(owner: Browser, value: Any) -> None:
     answer = owner.post("/api/flows", {"name": "Odd", "flow": changed(odd=value)})
-    assert (answer.status_code, list(answer.get_json()["fields"])) == (422, ["flow.nodes.0.settings"])
+    [field] = answer.get_json()["fields"]
+    assert (answer.status_code, field[:21]) == (422, "flow.nodes.0.settings")
     assert owner.post("/api/flows", {"name": "a\0b"}).status_code == 422
 
 
