@@ -43,8 +43,12 @@ class Caller:
             return ()
         return tuple(
             {
-                "id": m.customer_id, "customer_id": m.customer_id, "name": m.name, "company": m.company,
-                "grade": m.grade, "vip": m.vip,
+                "id": m.customer_id,
+                "customer_id": m.customer_id,
+                "name": m.name,
+                "company": m.company,
+                "grade": m.grade,
+                "vip": m.vip,
             }
             for m in known
         )

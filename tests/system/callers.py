@@ -34,6 +34,8 @@ TONE_HZ = 1000.0  # a caller's voice, unless told otherwise
 RATE_HZ = 8000
 FRAME = 160
 PCMU, EVENTS = 0, 101
+SO_TIMESTAMPNS = 35  # the kernel's receive time: this process's own delays do not count
+_TIMESPEC = struct.Struct("@qq")
 SILENT_BYTE = b"\xff"
 KEYS = "0123456789*#"
 LOUD = 500.0  # amplitude of a tone that is heard; the test's tones have 8000
@@ -134,7 +136,7 @@ class Caller:
     def recent(self, over_s: float = 0.4) -> NDArray[np.float64]:
         """The newest `over_s` seconds of what came, packets joined; empty if nothing came lately."""
         now = time.time()
-        fresh = [payload for at, payload in self.heard[-int(over_s * 50) :] if now - at < over_s + 0.3]
+        fresh = [payload for at, payload in self.heard[-int(over_s * 50) :] if now - at < over_s + 1.0]
         return g711.ulaw_to_linear(b"".join(fresh)).astype(np.float64)
 
     def between(self, begin: float, end: float) -> NDArray[np.float64]:
@@ -272,8 +274,8 @@ class Callers:
         try:
             return await sipp.Sipp.start(
                 steps, calls=len(callers), remote=self._to, rate=rate, timeout_s=900,
-                extra=("-inf", str(path), "-trace_logs", "-log_file", "log.txt", "-cid_str", "%u-%p@%s",
-                       "-default_behaviors", "bye,abortunexp,pingreply"),
+                extra=("-inf", str(path), "-l", str(len(callers)), "-trace_logs", "-log_file", "log.txt",
+                       "-cid_str", "%u-%p@%s", "-default_behaviors", "bye,abortunexp,pingreply"),
             )  # fmt: skip
         finally:
             self._loop.call_later(5, shutil.rmtree, path.parent, True)
@@ -287,6 +289,7 @@ class Callers:
         voices: dict[float, list[bytes]] = {}
         due = time.monotonic()
         for tick in itertools.count():
+            self._hear(0.0)  # however late we are
             while not self._stop.is_set() and (left := due - time.monotonic()) > 0:
                 self._hear(left)
             if self._stop.is_set():
@@ -306,9 +309,10 @@ class Callers:
             caller: Caller = key.data
             try:
                 while True:
-                    packet = caller.socket.recv(2048)
+                    packet, extra, _, _ = caller.socket.recvmsg(2048, socket.CMSG_SPACE(_TIMESPEC.size))
                     if len(packet) >= 12 and packet[1] & 0x7F == PCMU:
-                        caller.heard.append((time.time(), packet[12:]))
+                        seconds, nanoseconds = _TIMESPEC.unpack(extra[0][2][: _TIMESPEC.size])
+                        caller.heard.append((seconds + nanoseconds / 1e9, packet[12:]))
             except (BlockingIOError, ConnectionRefusedError):
                 continue
 
@@ -362,6 +366,7 @@ def _telephone() -> socket.socket:
             sock.close()
             continue
         sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         return sock
     raise RuntimeError("no free port")
 

@@ -21,6 +21,7 @@ from tests.system.switchboard import BILLING, MUSIC_HZ, REPAIRS, SALES, TO_REPAI
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 BACK_S = 5.0
 LONGEST_GAP_S = 0.5  # without a packet in a conversation; the machine is busy with the new engine's start
+UNREAD_S = 3.0  # packets that the test's own process, which is all telephones at once, may not have read yet
 
 
 @pytest.mark.promise("P4", "I3", "V1")
@@ -57,6 +58,8 @@ def survive(tmp_path: Path, waiting: int, talking: int) -> None:
             talkers[-1].until_hears(headset.hz)
         numbers = [f"+86138000300{i:02d}" for i in range(waiting)]
         waiters = callers.call(numbers, TO_REPAIRS, rate=5)
+        for caller in waiters:
+            caller.muted = True  # the test's own process has enough to do
         in_line = until(lambda: _line(board, waiting), "all wait")
         assert in_line == numbers
         for caller in waiters:
@@ -72,7 +75,7 @@ def survive(tmp_path: Path, waiting: int, talking: int) -> None:
         print(f"engine killed with {waiting} waiting and {talking} talking: in the queue again after {back_s:.2f} s")
         assert back_s <= BACK_S
         assert _line(board, waiting, since=killed_at) == numbers, "in the same order"
-        time.sleep(2.0)
+        time.sleep(2.0 + UNREAD_S)
         _check_talks(talkers, agents, killed_at)
         for caller in waiters:
             assert caller.state == "answered"
@@ -87,6 +90,7 @@ def survive(tmp_path: Path, waiting: int, talking: int) -> None:
             headset.until(lambda d, n=number: _rings(d, n), "the first in the queue rings", 10)
             headset.post("/api/agent/call/answer")
             waiters[numbers.index(number)].until_hears(headset.hz)
+            waiters[numbers.index(number)].muted = False
         for caller in itertools.chain(talkers[2:], waiters):
             caller.hang_up()
         board.at_rest(40)
@@ -116,13 +120,14 @@ def _check_talks(talkers: list[Caller], agents: list[Headset], since: float) -> 
     """No conversation had a hole, and each heard his own partner all the time."""
     for caller, headset in zip(talkers, agents, strict=True):
         came = [at for at, _ in caller.heard if at > since]
-        gaps = [later - earlier for earlier, later in itertools.pairwise([since, *came, time.time()])]
+        assert time.time() - came[-1] < UNREAD_S, f"{caller.number} hears nothing any more"
+        gaps = [later - earlier for earlier, later in itertools.pairwise([since, *came])]
         assert max(gaps) < LONGEST_GAP_S, f"{caller.number} heard nothing for {max(gaps):.2f} s"
-        assert len(came) > 40 * (time.time() - since), (caller.number, len(came))
-        for at in np.arange(since, time.time() - 1, 1.0):
+        assert len(came) > 40 * (came[-1] - since), (caller.number, len(came))
+        for at in np.arange(since, came[-1] - 1, 1.0):
             heard = caller.between(float(at), float(at) + 1.0)
             assert loudest(heard, headset.hz) > LOUD, f"{caller.number} did not hear his agent"
-        assert len(headset.heard) > 40 * (time.time() - since), headset.me["username"]
+        assert len(headset.heard) > 40 * (time.time() - since - UNREAD_S), headset.me["username"]
         heard = np.concatenate(headset.heard).astype(float)
         for i in range(0, len(heard) - 8000, 8000):
             assert loudest(heard[i : i + 8000], caller.hz) > LOUD, f"{headset.me['username']} did not hear his caller"
