@@ -56,7 +56,7 @@ EAR = """
   }));
 })();
 """
-# Of 1. The voices have 0.24, of which Chromium's own noise suppression takes most away from a steady tone.
+# Of 1. The voices swell to 0.37, of which Chromium's own noise suppression takes some away.
 LOUD, FAINT = 0.01, 0.003
 
 
@@ -67,7 +67,9 @@ def tone_wav(path: Path, hz: float) -> Path:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(48_000)
-        file.writeframes((np.sin(2 * np.pi * hz * t) * 9000).astype("<i2").tobytes())
+        # It swells as a voice does: a steady tone is noise to Chromium, which suppresses it more and more.
+        swell = 0.5 - 0.5 * np.cos(2 * np.pi * 3 * t)
+        file.writeframes((np.sin(2 * np.pi * hz * t) * swell * 12000).astype("<i2").tobytes())
     return path
 
 

@@ -58,6 +58,7 @@ class House:
         """Sale, by keys."""
         agent.wait_for("Wrap-up", timeout_s=15)
         agent.page.get_by_role("button", name="Save and next").wait_for()
+        agent.page.get_by_role("radio", name="Sale").wait_for()  # the keys work once the outcomes are there
         agent.page.locator("h1").first.focus()
         agent.page.keyboard.press("1")
         expect(agent.page.get_by_role("radio", name="Sale")).to_have_attribute("aria-checked", "true")
@@ -147,6 +148,7 @@ def test_a_caller_is_led_to_the_right_agent_transferred_and_coached(house: House
     caller.until_hears(SECOND)
     second.until_hears(CALLER, but_not=(FIRST,))
     house.dispose(first)
+    time.sleep(1.2)  # enough of the second to be found at the recording's end
     caller.hang_up()
     house.dispose(second)
     _is_told(board, caller)
