@@ -11,8 +11,9 @@ ARGS ?=
 run: deps ui
 	@$(PY) -m callcenter.processes.runner $(ARGS)
 
+# `check` has run tests/house.
 test: dev-deps peers check ui
-	$(PY) -m pytest -m "not soak" -ra --durations=20
+	$(PY) -m pytest -m "not soak" --ignore tests/house -ra --durations=20
 
 check: dev-deps ui-deps
 	$(VENV)/bin/ruff check .

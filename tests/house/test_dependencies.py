@@ -63,7 +63,8 @@ def test_every_requirement_is_used() -> None:
                     imported |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                     imported.add(node.module.split(".")[0])
-    used = {d.lower().replace("_", "-") for m in imported for d in packages_distributions().get(m, ())}
+    installed = packages_distributions()
+    used = {d.lower().replace("_", "-") for m in imported for d in installed.get(m, ())}
     wanted = _names("requirements.txt") | _names("requirements-dev.txt")
     idle = {n for n in wanted - NOT_IMPORTED.keys() if n.lower().replace("_", "-") not in used}
     assert not idle, f"required and imported nowhere: {sorted(idle)}"

@@ -14,7 +14,7 @@ from tests.system.heard import check_recordings
 from tests.system.installation import Installation
 from tests.system.office import Office, until
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.interop, pytest.mark.soak, pytest.mark.timeout(240)]
 AGENT_HZ = (440.0, 620.0)
 RECYCLING = {o: {"after_s": 1, "tries": n} for o, n in {"busy": 2, "no_answer": 2, "abandoned": 9}.items()}
 
