@@ -1,0 +1,17 @@
+"""purse
+
+Accounts, reservations, the ledger, top-up orders.
+"""
+
+from __future__ import annotations
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None: ...
+
+
+def downgrade() -> None: ...

@@ -1,0 +1,17 @@
+"""carriers
+
+Carriers, routes and prices of the platform.
+"""
+
+from __future__ import annotations
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None: ...
+
+
+def downgrade() -> None: ...
