@@ -17,6 +17,9 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "recordings.download",
     "customers.read",
     "customers.write",
+    "contacts.read",  # the address book: the enterprise's contacts and one's own
+    "contacts.write",
+    "contacts.import",
     "numbers.unmasked",  # sees phone numbers in full
     "lists.read",
     "lists.write",
@@ -53,6 +56,13 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "roles.write",
     "departments.read",
     "departments.write",
+    "texts.send",
+    "texts.read",  # sends and texts: one's own, or those of the people one may see
+    "texts.approve",  # pass or reject what waits for approval
+    "texts.templates",  # templates and recurring sends
+    "texts.reports",
+    "purse.read",  # balances, top-ups, deductions
+    "purse.order",  # order a top-up
     "audit.read",
     "enterprise.write",
 )
@@ -65,11 +75,15 @@ _AGENT = (
     "recordings.play",
     "customers.read",
     "customers.write",
+    "contacts.read",
+    "contacts.write",
     "numbers.unmasked",
     "campaigns.read",
     "prompts.read",
     "tasks.read",
     "tasks.write",
+    "texts.send",
+    "texts.read",
 )
 _SUPERVISOR = (
     *_AGENT,
@@ -84,12 +98,16 @@ _SUPERVISOR = (
     "flows.read",
     "campaigns.run",
     "lists.read",
+    "contacts.import",
     "blacklist.read",
     "blacklist.write",
     "users.read",
     "departments.read",
+    "texts.approve",
+    "texts.templates",
+    "texts.reports",
 )
-_ADMIN = tuple(p for p in PERMISSIONS if p not in ("audit.read", "enterprise.write"))
+_ADMIN = tuple(p for p in PERMISSIONS if p not in ("audit.read", "enterprise.write", "purse.order"))
 
 # key → (name shown when the enterprise is opened, data scope, permissions)
 BUILT_IN_ROLES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {

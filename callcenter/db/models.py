@@ -18,10 +18,14 @@ MODEL_MODULES = (
     "callcenter.acd.models",
     "callcenter.prompts.models",
     "crm.models",
+    "crm.addressbook.models",
     "ivr.models",
     "dialer.models",
     "callcenter.calls.models",
     "callcenter.metrics.models",
+    "smsgateway.models",
+    "smsgateway.purse.models",
+    "smsgateway.carriers.models",
 )
 
 
