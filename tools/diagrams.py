@@ -11,6 +11,7 @@ from callcenter.calls.call import CALL
 from callcenter.calls.leg import LEG
 from callcenter.fsm import Machine
 from dialer.actions.running import CAMPAIGN
+from smsgateway.texts import SEND, TEXT
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "diagrams.md"
@@ -20,6 +21,8 @@ MACHINES: tuple[tuple[str, str, Machine[Any, Any]], ...] = (
     ("Call", "callcenter/calls/call.py", CALL),
     ("Agent", "callcenter/acd/agent.py", AGENT),
     ("Campaign", "dialer/actions/running.py", CAMPAIGN),
+    ("Send of texts", "smsgateway/texts.py", SEND),
+    ("Text", "smsgateway/texts.py", TEXT),
 )
 """Title, file of the table, machine: every state machine of the product."""
 

@@ -24,4 +24,7 @@ class RuleSet(Base, Numbered, TenantOwned, Stamped):
     attempts_24h: Mapped[int] = mapped_column(server_default="3")
     attempts_30d: Mapped[int] = mapped_column(server_default="0")
     abandoned_lockout_h: Mapped[int] = mapped_column(server_default="0")  # hours without a call after an abandoned one
+    text_windows: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))  # of marketing texts; as `windows`
+    texts_24h: Mapped[int] = mapped_column(server_default="0")  # marketing texts to a number
+    texts_30d: Mapped[int] = mapped_column(server_default="0")
     min_ring_s: Mapped[int] = mapped_column(server_default="15")

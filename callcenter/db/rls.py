@@ -16,7 +16,8 @@ _OWN = "nullif(current_setting('app.tenant', true), '')::bigint"
 # Read by the application for its own enterprise only; the column that names the enterprise is the key itself.
 _KEY_COLUMN = {"enterprise": "id"}
 # Of the platform alone: the application role has no business in them.
-PLATFORM_TABLES = frozenset({"alembic_version"})
+PLATFORM_TABLES = frozenset({"alembic_version", "parked_receipt", "text_carrier", "text_price", "text_route"})
+APPEND_ONLY = frozenset({"audit_entry", "ledger_entry"})  # for the application
 
 
 def create_app_role() -> str:
@@ -40,8 +41,8 @@ def fence(table: str) -> Iterator[str]:
         f"CREATE POLICY tenant_fence ON {table} TO {APP_ROLE} USING ({column} = {_OWN}) WITH CHECK ({column} = {_OWN})"
     )
     rights = "SELECT, UPDATE" if table == "enterprise" else "SELECT, INSERT, UPDATE, DELETE"
-    if table == "audit_entry":
-        rights = "SELECT, INSERT"  # the audit log is append-only for the application
+    if table in APPEND_ONLY:
+        rights = "SELECT, INSERT"
     yield f"GRANT {rights} ON {table} TO {APP_ROLE}"
 
 

@@ -46,7 +46,8 @@ def test_every_machine_in_the_sources_is_drawn_and_tested() -> None:
     homes = {
         name_of(path)
         for path in committed()
-        if path.suffix == ".py" and name_of(path).startswith(("callcenter/", "crm/", "ivr/", "dialer/", "smsgateway/", "web/"))
+        if path.suffix == ".py"
+        and name_of(path).startswith(("callcenter/", "crm/", "ivr/", "dialer/", "smsgateway/", "web/"))
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation).startswith("Machine[")
     }

@@ -1,0 +1,1 @@
+"""Carriers: how texts leave, and what comes back."""

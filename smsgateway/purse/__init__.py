@@ -1,0 +1,1 @@
+"""The purse: prepaid accounts, reservations and a ledger that sums to zero."""

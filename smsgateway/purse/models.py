@@ -1,0 +1,99 @@
+"""Tables of the purse. All amounts are integers in minor units of the account's currency."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from callcenter.db.base import Base, Numbered, Stamped, TenantOwned
+
+
+class PurseAccount(Base, Numbered, TenantOwned, Stamped):
+    """What an enterprise has for texts of one kind. `low_minor`: tell when `available_minor` falls below it."""
+
+    __tablename__ = "purse_account"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "kind"),
+        CheckConstraint("available_minor >= 0", name="available"),
+        CheckConstraint("reserved_minor >= 0", name="reserved"),
+    )
+    kind: Mapped[str] = mapped_column(Text)  # sms, mms
+    currency: Mapped[str] = mapped_column(Text, server_default="CNY")  # ISO 4217
+    available_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    reserved_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    low_minor: Mapped[int | None] = mapped_column(BigInteger)
+    low_told_at: Mapped[datetime | None]
+
+
+class PurseReservation(Base, Numbered, TenantOwned, Stamped):
+    """Money set aside for a batch of texts. `held_minor` = amount - settled - refunded ≥ 0, and is in the account's
+    `reserved_minor`. `key` makes a repeated reservation the same one."""
+
+    __tablename__ = "purse_reservation"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "key"),
+        CheckConstraint("held_minor >= 0", name="held"),
+        CheckConstraint("amount_minor = held_minor + settled_minor + refunded_minor", name="whole"),
+    )
+    key: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"))
+    send_id: Mapped[int | None] = mapped_column(BigInteger)
+    user_id: Mapped[int | None] = mapped_column(BigInteger)  # who spends
+    purpose: Mapped[str] = mapped_column(Text, server_default="")
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    held_minor: Mapped[int] = mapped_column(BigInteger)
+    settled_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    refunded_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class LedgerEntry(Base, Numbered, TenantOwned):
+    """One side of a booking; the rows of one `booking` sum to zero. Append-only.
+
+    `side`: available, reserved, spent, funds (what was paid in, negative). `event`: top_up, reserve, settle, refund
+    (reserved → available), return (spent → available, after a carrier's final no), correction. `key` makes a repeated
+    booking the same one, where its giver may repeat it."""
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "key", "side"),
+        Index("ix_ledger_entry_account_at", "account_id", "at"),
+        Index("ix_ledger_entry_event_at", "tenant_id", "event", "at"),
+    )
+    booking: Mapped[str] = mapped_column(Text)
+    key: Mapped[str | None] = mapped_column(Text)
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"))
+    side: Mapped[str] = mapped_column(Text)
+    event: Mapped[str] = mapped_column(Text)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    texts: Mapped[int] = mapped_column(server_default="0")
+    segments: Mapped[int] = mapped_column(server_default="0")
+    reservation_id: Mapped[int | None] = mapped_column(BigInteger)
+    send_id: Mapped[int | None] = mapped_column(BigInteger)
+    order_id: Mapped[int | None] = mapped_column(BigInteger)
+    user_id: Mapped[int | None] = mapped_column(BigInteger)  # who spent, or who credited
+    purpose: Mapped[str] = mapped_column(Text, server_default="")
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+
+class TopUpOrder(Base, Numbered, TenantOwned, Stamped):
+    """An order of credit. `state`: open, paid (credited), cancelled, expired. `number` is what a payer writes on a bank
+    transfer, and what a provider calls it by. `provider`: transfer, stripe, alipay, operator (credited unasked)."""
+
+    __tablename__ = "top_up_order"
+    __table_args__ = (UniqueConstraint("number"), UniqueConstraint("provider", "provider_ref"))
+    number: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(Text)
+    provider: Mapped[str] = mapped_column(Text)
+    provider_ref: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text, server_default="open")
+    ordered_by: Mapped[int | None] = mapped_column(BigInteger)
+    paid_at: Mapped[datetime | None]
+    credited_by: Mapped[str] = mapped_column(Text, server_default="")  # the operator's name, or the provider
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
