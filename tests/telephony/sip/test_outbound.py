@@ -8,6 +8,7 @@ import pytest
 
 from callcenter.telephony.ports import Cause, LegAnswered, LegEarlyMedia, LegEnded, LegRinging, LegTrying, Transport
 from callcenter.telephony.sip.adapter import SippyPort
+from tests.sip.losing import losing
 from tests.sip.sipp import Sipp, free_port, pause, recv, request, scenario, sdp, send, send_reply, send_to_invite
 from tests.telephony.sip.harness import CALLEE, CALLER, LOCAL, run, running, trunk
 
@@ -351,29 +352,41 @@ def test_unknown_trunk_and_unknown_leg_are_our_own_mistakes() -> None:
     run(check())
 
 
-def test_lost_packets_lose_no_call() -> None:
+def test_no_call_is_lost_whichever_of_its_packets_are() -> None:
+    """One call for each subset of a call's packets, of which the first copies are lost on the way."""
+    packets = ("INVITE", "180 INVITE", "200 INVITE", "ACK", "BYE", "200 BYE")
+    calls = 2 ** len(packets)
+
+    def loses(call: int, kind: str) -> bool:
+        return kind in packets and bool(call >> packets.index(kind) & 1)
+
     async def check() -> None:
-        calls = 12
+        way = free_port()
+        contact = f"Contact: <sip:127.0.0.1:{way}>"
+        # SIPp gives a call up at a repeated INVITE that it has answered twice, and at a BYE before the ACK.
         steps = (
             recv("INVITE", timeout_ms=30000),
-            send(180),
-            send(200, body=sdp(), retrans=True),
+            send(180, headers=contact, contact=False),
+            send(200, headers=contact, contact=False, body=sdp(), retrans=True),
+            recv("INVITE", optional=True, timeout_ms=30000),
             recv("ACK", timeout_ms=30000),
+            recv("BYE", timeout_ms=30000),
+            send_reply(),
+            '<timewait milliseconds="1500"/>',  # a repeated BYE is answered again
         )
-        carrier = await Sipp.start(
-            scenario(*steps, recv("BYE", timeout_ms=30000), send_reply()),
-            calls=calls,
-            extra=("-lost", "15"),
-            timeout_s=30,
-        )
-        async with running() as engine:
-            engine.port.set_trunks({1: trunk(carrier.port)})
+        carrier = await Sipp.start(scenario(*steps), calls=calls, timeout_s=30)
+        async with losing(way, carrier.port, loses) as path, running() as engine:
+            engine.port.set_trunks({1: trunk(way)})
             for number in range(calls):
                 engine.port.originate(f"leg{number}", 1, CALLEE, CALLER, LOCAL, 20.0)
             await engine.until(lambda: len(engine.of(LegAnswered)) == calls, 20)
+            await path.carried({(call, "ACK") for call in range(calls)})
             for number in range(calls):
                 engine.port.hangup(f"leg{number}")
             await engine.until(lambda: len(engine.of(LegEnded)) == calls)
-            await carrier.finish(1.0)
+            result = await carrier.finish()
+        assert (result.successful, result.failed) == (calls, 0), result.errors
+        assert {e.cause for e in engine.of(LegEnded)} == {Cause.NORMAL}
+        assert path.lost == {(call, kind) for call in range(calls) for kind in packets if loses(call, kind)}
 
     run(check())
