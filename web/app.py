@@ -23,7 +23,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import web.api
 from callcenter import config
-from callcenter.auth.permissions import PERMISSIONS
+from callcenter.auth.permissions import PERMISSIONS, PLATFORM_PERMISSIONS
 from callcenter.errors import AppError
 from web import http, limits, metrics, nulls, ui_files
 
@@ -122,7 +122,7 @@ def _refuse_silent_endpoints(app: Flask) -> None:
         if not rule.rule.startswith("/api/") or rule.endpoint == "api-docs.openapi_json":
             continue
         for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
-            unknown = set(http.demands(app, rule.endpoint, method) or ()) - set(PERMISSIONS)
+            unknown = set(http.demands(app, rule.endpoint, method) or ()) - {*PERMISSIONS, *PLATFORM_PERMISSIONS}
             if unknown:
                 raise LookupError(f"{method} {rule.rule} requires unknown permissions: {', '.join(sorted(unknown))}")
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from callcenter.audit.models import Actor
 from callcenter.auth.models import DataScope, Role, User
-from callcenter.auth.permissions import PERMISSIONS
+from callcenter.auth.permissions import WHOLE
 from callcenter.tenancy.models import Department
 
 SCOPE_ORDER: Final = tuple(DataScope)  # from narrow to wide
@@ -92,11 +92,10 @@ def access_level(viewer: Viewer, owner_id: int | None, owner_department_id: int 
 
 
 def permissions_of(roles: Iterable[Role]) -> frozenset[str]:
-    """What the enabled ones of `roles` allow together. The owner's role allows everything, new functions too."""
+    """What the enabled ones of `roles` allow together. The owner's role allows everything, new functions
+    too."""
     enabled = [r for r in roles if r.enabled]
-    if any(r.key == "owner" for r in enabled):
-        return frozenset(PERMISSIONS)
-    return frozenset(p for r in enabled for p in r.permissions)
+    return frozenset(p for r in enabled for p in WHOLE.get(r.key or "", r.permissions))
 
 
 def scope_of(roles: Iterable[Role]) -> DataScope:

@@ -15,6 +15,7 @@ from callcenter.audit.models import Actor, record
 from callcenter.auth import passwords
 from callcenter.auth.access import Access, visible_user_ids
 from callcenter.auth.models import Role, User, UserRole
+from callcenter.auth.permissions import WHOLE
 from callcenter.auth.rights import check_roles, check_user
 from callcenter.db.outbox import settings_changed
 from callcenter.db.session import tenant_session
@@ -137,7 +138,7 @@ def _protect(actor: Actor, user: User, details: UserDetails, roles: Sequence[Rol
         raise Conflict("You can't disable yourself.", code="not_yourself")
     if not user.built_in:
         return
-    owner_ids = {r.id for r in roles if r.key == "owner"}
+    owner_ids = {r.id for r in roles if r.key in WHOLE}
     if not details.enabled or not owner_ids <= set(details.role_ids):
         raise Conflict("The owner stays enabled and keeps the owner's role.", code="owner_stays")
 

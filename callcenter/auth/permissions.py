@@ -109,6 +109,26 @@ _SUPERVISOR = (
 )
 _ADMIN = tuple(p for p in PERMISSIONS if p not in ("audit.read", "enterprise.write", "purse.order"))
 
+# Of the platform's operator alone: its enterprise is the one with `is_platform`, and no other can give these.
+PLATFORM_PERMISSIONS: Final[tuple[str, ...]] = (
+    "platform.enterprises",  # open enterprises, their validity
+    "platform.carriers",  # carriers, routes, prices of texts
+    "platform.credit",  # credit top-ups
+    "platform.announcements",
+)
+OPERATOR_PERMISSIONS: Final[tuple[str, ...]] = (
+    *PLATFORM_PERMISSIONS,
+    "users.read",
+    "users.write",
+    "roles.read",
+    "roles.write",
+    "departments.read",
+    "departments.write",
+    "audit.read",
+)
+# Roles that allow everything that can be allowed in their enterprise, new functions too.
+WHOLE: Final[dict[str, tuple[str, ...]]] = {"owner": PERMISSIONS, "operator": OPERATOR_PERMISSIONS}
+
 # key → (name shown when the enterprise is opened, data scope, permissions)
 BUILT_IN_ROLES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "owner": ("Owner", "all", PERMISSIONS),
@@ -116,3 +136,11 @@ BUILT_IN_ROLES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "supervisor": ("Supervisor", "department_and_below", _SUPERVISOR),
     "agent": ("Agent", "own", _AGENT),
 }
+PLATFORM_ROLES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
+    "operator": ("Operator", "all", OPERATOR_PERMISSIONS),
+}
+
+
+def givable(*, is_platform: bool) -> tuple[str, ...]:
+    """The permissions that roles of an enterprise can have."""
+    return OPERATOR_PERMISSIONS if is_platform else PERMISSIONS

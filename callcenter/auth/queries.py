@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from callcenter.audit.models import Actor
 from callcenter.auth.access import Access, access_level, load_tree, viewer_of, visible_user_ids, way_up
 from callcenter.auth.models import Role, User, UserRole
-from callcenter.auth.permissions import PERMISSIONS
+from callcenter.auth.permissions import WHOLE, givable
 from callcenter.tenancy.models import Department
 
 
@@ -90,7 +90,7 @@ def role_view(row: Any) -> dict[str, Any]:
         "built_in": role.built_in,
         "enabled": role.enabled,
         "data_scope": role.data_scope,
-        "permissions": list(PERMISSIONS) if role.key == "owner" else sorted(role.permissions),
+        "permissions": list(WHOLE.get(role.key or "", sorted(role.permissions))),
         "users": row[1],
         "updated_at": role.updated_at,
     }
@@ -104,10 +104,11 @@ class PermissionGroup:
     permissions: tuple[str, ...]
 
 
-def permission_groups() -> list[PermissionGroup]:
-    """All permissions by noun, in the order of the register."""
-    nouns = dict.fromkeys(p.partition(".")[0] for p in PERMISSIONS)
-    return [PermissionGroup(n, tuple(p for p in PERMISSIONS if p.startswith(f"{n}."))) for n in nouns]
+def permission_groups(*, is_platform: bool) -> list[PermissionGroup]:
+    """The permissions that roles of the enterprise can have, by noun, in the order of the register."""
+    codes = givable(is_platform=is_platform)
+    nouns = dict.fromkeys(p.partition(".")[0] for p in codes)
+    return [PermissionGroup(n, tuple(p for p in codes if p.startswith(f"{n}."))) for n in nouns]
 
 
 def departments(session: Session) -> list[dict[str, Any]]:

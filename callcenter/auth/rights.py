@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from callcenter.audit.models import Actor
 from callcenter.auth.access import SCOPE_ORDER, Access, access_to, permissions_of, viewer_of
 from callcenter.auth.models import DataScope, Role, User
+from callcenter.auth.permissions import WHOLE
 from callcenter.errors import Forbidden
 
 
@@ -61,4 +62,4 @@ def check_user(session: Session, actor: Actor, user: User, needed: Access) -> No
 
 def _is_owner(session: Session, actor: Actor) -> bool:
     own = session.get(User, actor.user_id)
-    return own is not None and any(r.key == "owner" and r.enabled for r in own.roles)
+    return own is not None and any(r.key in WHOLE and r.enabled for r in own.roles)

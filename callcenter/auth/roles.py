@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from callcenter.audit.models import Actor, record
 from callcenter.auth.models import DataScope, Role, UserRole
-from callcenter.auth.permissions import PERMISSIONS
+from callcenter.auth.permissions import WHOLE, givable
 from callcenter.auth.rights import check_permissions, check_scope
 from callcenter.db.outbox import settings_changed
 from callcenter.db.session import tenant_session
 from callcenter.errors import Conflict, InvalidInput, NotFound
+from callcenter.tenancy.models import Enterprise
 
 
 def add_role(
@@ -22,7 +23,7 @@ def add_role(
 ) -> int:
     """Add a role; returns the id. Raises InvalidInput, Conflict, BeyondOwnRights."""
     with tenant_session(actor.tenant_id) as session:
-        codes = _codes(permissions)
+        codes = _codes(session, permissions)
         check_permissions(actor, codes)
         scope = DataScope(data_scope)
         check_scope(session, actor, scope)
@@ -49,10 +50,10 @@ def change_role(
     with tenant_session(actor.tenant_id) as session:
         role = find_role(session, role_id)
         before = _seen(role)
-        codes = sorted(role.permissions) if permissions is None else _codes(permissions)
+        codes = sorted(role.permissions) if permissions is None else _codes(session, permissions)
         scope = DataScope(role.data_scope if data_scope is None else data_scope)
         on = role.enabled if enabled is None else enabled
-        if role.key == "owner" and (set(codes) != set(role.permissions) or scope is not DataScope.ALL or not on):
+        if role.key in WHOLE and (set(codes) != set(role.permissions) or scope is not DataScope.ALL or not on):
             raise Conflict("The owner's role allows everything; it can't be changed.", code="owner_role_stays")
         if name is not None and name.strip() != role.name:
             if role.built_in:
@@ -96,9 +97,10 @@ def _tell_users(session: Session, role_id: int) -> None:
         settings_changed(session, "user", user_id)
 
 
-def _codes(permissions: Iterable[str]) -> list[str]:
+def _codes(session: Session, permissions: Iterable[str]) -> list[str]:
     codes = set(permissions)
-    unknown = sorted(codes - set(PERMISSIONS))
+    own = session.get_one(Enterprise, session.info["tenant_id"])
+    unknown = sorted(codes - set(givable(is_platform=own.is_platform)))
     if unknown:
         raise InvalidInput(
             "Choose the permissions again.", fields={"permissions": f"These are not known: {', '.join(unknown)}."}

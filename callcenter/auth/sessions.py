@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from callcenter.audit.models import Actor
 from callcenter.auth.access import permissions_of, scope_of
 from callcenter.auth.models import DataScope, User
+from callcenter.auth.permissions import givable
 from callcenter.db.session import tenant_session
 from callcenter.errors import NotSignedIn, Unavailable
 from callcenter.events import streams
@@ -107,7 +108,8 @@ def resolve(session_id: str, ip: str, *, renew: bool = True) -> Identity:
         raise NotSignedIn("The session has ended. Sign in again.", code="session_ended")
     if renew:
         touch(session_id, enterprise.idle_sign_out_min)
-    return Identity(session_id, user, enterprise, permissions_of(user.roles), scope_of(user.roles), ip)
+    permissions = permissions_of(user.roles) & frozenset(givable(is_platform=enterprise.is_platform))
+    return Identity(session_id, user, enterprise, permissions, scope_of(user.roles), ip)
 
 
 def users_now(session: Session, user_ids: Iterable[int]) -> dict[int, User]:

@@ -16,7 +16,9 @@ _OWN = "nullif(current_setting('app.tenant', true), '')::bigint"
 # Read by the application for its own enterprise only; the column that names the enterprise is the key itself.
 _KEY_COLUMN = {"enterprise": "id"}
 # Of the platform alone: the application role has no business in them.
-PLATFORM_TABLES = frozenset({"alembic_version", "parked_receipt", "text_carrier", "text_price", "text_route"})
+PLATFORM_TABLES = frozenset(
+    {"alembic_version", "announcement", "parked_receipt", "text_carrier", "text_price", "text_route"}
+)
 APPEND_ONLY = frozenset({"audit_entry", "ledger_entry"})  # for the application
 
 

@@ -30,6 +30,7 @@ from dialer.modes import CampaignState, Mode
 from ivr import actions as menus
 
 CODE = "demo"
+PLATFORM_CODE, OPERATOR = "platform", "operator"
 PASSWORD = "Try-it-out-1"  # shown at start and on the sign-in page; a demo installation has nothing to hide
 LEADS = 500
 OWN_NUMBER = "+862155550100"  # callees see it, and it can be called
@@ -97,6 +98,10 @@ def load_if_empty(carrier_port: int) -> bool:
                 session, CODE, "示例企业 Demo", "CN", TIME_ZONE, PEOPLE[0][1], PASSWORD, owner_name=PEOPLE[0][2],
                 is_demo=True,
             )  # fmt: skip
+            open_enterprise(
+                session, PLATFORM_CODE, "平台运营 Platform", "CN", TIME_ZONE, OPERATOR, PASSWORD, owner_name="平台运营",
+                is_platform=True,
+            )  # fmt: skip
             # The sign-in page of a demo offers its users with one click.
             session.get_one(Enterprise, tenant).settings = {
                 "demo_password": PASSWORD,
@@ -120,7 +125,8 @@ def sign_ins() -> list[tuple[str, str, str, str]] | None:
     with platform_session() as session:
         if session.scalars(select(Enterprise.id).where(Enterprise.is_demo)).first() is None:
             return None
-    return [(role, CODE, username, PASSWORD) for role, username, _, _ in PEOPLE]
+    people = [(role, CODE, username, PASSWORD) for role, username, _, _ in PEOPLE]
+    return [*people, ("operator", PLATFORM_CODE, OPERATOR, PASSWORD)]
 
 
 def _fill(session: Session, carrier_port: int) -> None:

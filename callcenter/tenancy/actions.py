@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from callcenter.audit.models import Actor, record
 from callcenter.auth import passwords
 from callcenter.auth.models import Role, User, UserRole
-from callcenter.auth.permissions import BUILT_IN_ROLES
+from callcenter.auth.permissions import BUILT_IN_ROLES, PLATFORM_ROLES
 from callcenter.db.outbox import settings_changed
 from callcenter.errors import Conflict, InvalidInput
 from callcenter.tenancy.models import Enterprise
@@ -47,17 +47,23 @@ def open_enterprise(
     owner_name: str | None = None,
     locale: str = "zh-CN",
     is_demo: bool = False,
+    is_platform: bool = False,
+    actor: Actor | None = None,
 ) -> int:
     """Make an enterprise with its built-in roles and its owner; returns its id. `session` is a platform session.
 
-    `country` is ISO 3166 alpha-2, `time_zone` an IANA name. Raises InvalidInput, or Conflict if the code is taken.
+    `country` is ISO 3166 alpha-2, `time_zone` an IANA name. With `is_platform` it is the operator's own enterprise,
+    whose users open the others, and no feature fills it. `actor`: the operator who opens it. Raises InvalidInput, or
+    Conflict if the code is taken.
     """
     code, owner_username = code.strip().lower(), owner_username.strip().lower()
     _check_opening(code, name, country, time_zone, owner_username)
     passwords.check_new(owner_password, username=owner_username)
     if session.scalar(select(func.count()).select_from(Enterprise).where(Enterprise.code == code)):
         raise Conflict("This code is taken.", code="code_taken", fields={"code": "Choose another code."})
-    enterprise = Enterprise(code=code, name=name.strip(), country=country, time_zone=time_zone, is_demo=is_demo)
+    enterprise = Enterprise(
+        code=code, name=name.strip(), country=country, time_zone=time_zone, is_demo=is_demo, is_platform=is_platform
+    )
     session.add(enterprise)
     session.flush()
     tenant_id = enterprise.id
@@ -65,7 +71,8 @@ def open_enterprise(
     session.info["tenant_id"] = tenant_id
     session.execute(text("SELECT set_config('app.tenant', :t, true)"), {"t": str(tenant_id)})
     try:
-        for key, (role_name, scope, permissions) in BUILT_IN_ROLES.items():
+        roles = PLATFORM_ROLES if is_platform else BUILT_IN_ROLES
+        for key, (role_name, scope, permissions) in roles.items():
             session.add(Role(key=key, name=role_name, built_in=True, data_scope=scope, permissions=list(permissions)))
         owner = User(
             username=owner_username,
@@ -76,12 +83,13 @@ def open_enterprise(
         )
         session.add(owner)
         session.flush()
-        owner_role = session.scalars(select(Role).where(Role.key == "owner")).one()
+        owner_role = session.scalars(select(Role).where(Role.key == ("operator" if is_platform else "owner"))).one()
         session.add(UserRole(user_id=owner.id, role_id=owner_role.id))
-        record(session, Actor(tenant_id, None, "platform"), "create", "enterprise", tenant_id, name=enterprise.name)
+        by = Actor(tenant_id, None, actor.name if actor else "platform", actor.ip if actor else "")
+        record(session, by, "create", "enterprise", tenant_id, name=enterprise.name)
         settings_changed(session, "enterprise", tenant_id)
         settings_changed(session, "user", owner.id)
-        for hook in _hooks:
+        for hook in () if is_platform else tuple(_hooks):
             hook(session, tenant_id)
         session.flush()
     finally:

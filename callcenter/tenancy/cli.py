@@ -1,4 +1,5 @@
 """Open an enterprise: `python -m callcenter.tenancy.cli open CODE NAME --owner USER [--country CN] [--time-zone …]`.
+The operator's own, once: `python -m callcenter.tenancy.cli platform [--owner operator]`.
 
 The owner's password is asked for, or read from the first line of standard input when that is not a terminal.
 """
@@ -32,6 +33,15 @@ def main(words: list[str] | None = None) -> int:
     opening.add_argument("--country", default="CN", help="two letters; of the numbers that have no country code")
     opening.add_argument("--time-zone", default="Asia/Shanghai")
     opening.add_argument("--locale", default="zh-CN", choices=("zh-CN", "en"))
+    platform = commands.add_parser(
+        "platform", help="make the operator's own enterprise, where the platform is run from"
+    )
+    platform.add_argument("--code", default="platform")
+    platform.add_argument("--name", default="Platform")
+    platform.add_argument("--owner", default="operator", help="user name of the operator")
+    platform.add_argument("--country", default="CN")
+    platform.add_argument("--time-zone", default="Asia/Shanghai")
+    platform.add_argument("--locale", default="zh-CN", choices=("zh-CN", "en"))
     given = parser.parse_args(words)
     load_all()
     load_hooks()
@@ -46,6 +56,7 @@ def main(words: list[str] | None = None) -> int:
                 given.owner,
                 _password(),
                 locale=given.locale,
+                is_platform=given.command == "platform",
             )
     except AppError as error:
         print(error.message, file=sys.stderr)

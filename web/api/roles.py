@@ -45,7 +45,10 @@ def list_roles(args: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, PermissionsSchema)
 def get_permissions() -> dict[str, Any]:
     """All permissions by function, and those that one may give."""
-    return {"groups": permission_groups(), "own": sorted(identity().permissions)}
+    return {
+        "groups": permission_groups(is_platform=identity().enterprise.is_platform),
+        "own": sorted(identity().permissions),
+    }
 
 
 @blueprint.post("")

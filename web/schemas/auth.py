@@ -24,6 +24,7 @@ class OwnEnterpriseSchema(Schema):
     country = fields.String(required=True)
     time_zone = fields.String(required=True)
     is_demo = fields.Boolean(required=True)
+    is_platform = fields.Boolean(required=True)
     valid_until = fields.Date(required=True, allow_none=True)
 
 
