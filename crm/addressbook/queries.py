@@ -1,0 +1,173 @@
+"""What pages ask of the address book: the tree with its counts, lists of contacts, duplicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Select, Text, bindparam, func, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+
+from callcenter.audit.models import Actor
+from crm.addressbook.groups import Tree, load_tree, path_of, seen_by, way_to, with_below
+from crm.addressbook.models import Contact, ContactMember
+from crm.addressbook.texts import folded, wanted
+
+MOST_DAYS: Final = 366
+_LEAP_DAY = (2, 29)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which contacts. `search`: words of name, company or e-mail, or a number or part of one in any form; `group_id`
+    with those `below` it; `ungrouped`: in no group that the user sees; `birthday_days`: the birthday is kept today or
+    in the days after it, so many in all; `private`: only those that nobody else sees, or only the others."""
+
+    search: str = ""
+    group_id: int | None = None
+    below: bool = True
+    ungrouped: bool = False
+    birthday_days: int | None = None
+    tag: str = ""
+    private: bool | None = None
+
+
+def contacts(
+    session: Session, actor: Actor, which: Filter, *, country: str, today: date
+) -> Select[Contact]:  # fmt: skip
+    """The contacts that `actor` sees and `which` leaves, by name, or by the next birthday where that was asked for.
+    `country` reads numbers; `today` is the enterprise's."""
+    query = select(Contact).where(seen_by(actor, Contact))
+    tree = load_tree(session, actor) if which.group_id is not None or which.ungrouped else {}
+    if which.group_id is not None:
+        groups = with_below([which.group_id], tree) if which.below else {which.group_id} & set(tree)
+        query = query.where(Contact.id.in_(select(ContactMember.contact_id).where(ContactMember.group_id.in_(groups))))
+    elif which.ungrouped:
+        member = select(ContactMember).where(
+            ContactMember.contact_id == Contact.id, ContactMember.group_id.in_(tree)
+        )  # fmt: skip
+        query = query.where(~member.exists())
+    if which.search.strip():
+        query = _searched(query, which.search, country)
+    if which.tag:
+        query = query.where(Contact.tags.contains([which.tag]))
+    if which.private is not None:
+        query = query.where(Contact.owner_id.is_not(None) if which.private else Contact.owner_id.is_(None))
+    if which.birthday_days is not None:
+        days = days_ahead(today, which.birthday_days)
+        query = query.where(tuple_(Contact.birth_month, Contact.birth_day).in_(days))
+        ahead = (Contact.birth_month * 100 + Contact.birth_day - today.month * 100 - today.day + 1300) % 1300
+        return query.order_by(ahead, Contact.name_key, Contact.id)
+    return query.order_by(Contact.name_key, Contact.id)
+
+
+def days_ahead(today: date, days: int) -> list[tuple[int, int]]:
+    """(month, day) of `days` days from `today` on; 29 February beside the 28th where the year has none."""
+    out: dict[tuple[int, int], None] = {}
+    for i in range(min(days, MOST_DAYS)):
+        day = today + timedelta(days=i)
+        out[(day.month, day.day)] = None
+        if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).month == 3:
+            out[_LEAP_DAY] = None
+    return list(out)
+
+
+def _searched(query: Select[Contact], search: str, country: str) -> Select[Contact]:
+    asked = wanted(search, country)
+    if asked.phone_e164:
+        number = bindparam(None, [asked.phone_e164], type_=ARRAY(Text))
+        return query.where(Contact.id.in_(select(func.contacts_with_phone(number))))
+    for word in asked.words:
+        if len(word) > 1:
+            query = query.where(Contact.id.in_(select(func.contacts_like(word))))
+        else:
+            query = query.where(Contact.search.contains(word, autoescape=True))
+    return query
+
+
+def group_rows(session: Session, actor: Actor, search: str = "") -> list[dict[str, Any]]:
+    """The groups that `actor` sees, each after the one above it and by name beside the others; with `search` those
+    whose name holds it, and the ones above them. `contacts`: how many stand in the group itself; `used`: whether it
+    and all above it are enabled."""
+    tree = load_tree(session, actor)
+    member = ContactMember
+    counts: dict[int, int] = dict(
+        session.execute(select(member.group_id, func.count()).group_by(member.group_id)).tuples().all()
+    )
+    kept = set(tree)
+    if search.strip():
+        needle = folded(search)
+        kept = {up for i, node in tree.items() if needle in folded(node.name) for up in way_to(i, tree)}
+    return [_group_row(i, tree, counts) for i in in_order(tree) if i in kept]
+
+
+def in_order(tree: Tree) -> list[int]:
+    """Public groups first, each after the one above it, beside one another by name."""
+
+    def place(group_id: int) -> tuple[bool, list[str]]:
+        way = way_to(group_id, tree)
+        return tree[group_id].owner_id is not None, [f"{folded(tree[i].name)}\0{i}" for i in way]
+
+    return sorted(tree, key=place)
+
+
+def group_row(session: Session, actor: Actor, group_id: int) -> dict[str, Any]:
+    """One group as `group_rows` gives it. The group must be one that `actor` sees."""
+    count = session.scalar(
+        select(func.count()).select_from(ContactMember).where(ContactMember.group_id == group_id)
+    )  # fmt: skip
+    return _group_row(group_id, load_tree(session, actor), {group_id: count or 0})
+
+
+def _group_row(group_id: int, tree: Tree, counts: dict[int, int]) -> dict[str, Any]:
+    node = tree[group_id]
+    way = way_to(group_id, tree)
+    return {
+        "id": group_id,
+        "parent_id": node.parent_id,
+        "name": node.name,
+        "path": path_of(group_id, tree),
+        "depth": len(way) - 1,
+        "private": node.owner_id is not None,
+        "enabled": node.enabled,
+        "used": all(tree[i].enabled for i in way),
+        "contacts": counts.get(group_id, 0),
+    }
+
+
+def tags_in_use(session: Session, actor: Actor, limit: int = 200) -> list[str]:
+    """Tags of the contacts that `actor` sees, the commonest first."""
+    tag = func.unnest(Contact.tags).label("tag")
+    used = select(tag).where(seen_by(actor, Contact)).subquery()
+    query = select(used.c.tag).group_by(used.c.tag).order_by(func.count().desc(), used.c.tag).limit(limit)
+    return list(session.scalars(query))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Contacts (ids in order) that share `phones`."""
+
+    ids: tuple[int, ...]
+    phones: tuple[str, ...]
+
+
+_SHARED = """
+SELECT ids, array_agg(phone ORDER BY phone) AS phones FROM (
+  SELECT phone, array_agg(id ORDER BY id) AS ids FROM (
+    SELECT c.id, unnest(c.phones) AS phone FROM contact c WHERE c.owner_id IS NULL OR c.owner_id = :user_id
+  ) one GROUP BY phone HAVING count(*) > 1
+) shared GROUP BY ids
+"""
+
+
+def duplicates(session: Session, actor: Actor, *, page: int, per_page: int) -> tuple[list[Shared], int]:
+    """A page of contacts that share a number, and how many such groups of contacts there are."""
+    given = {"user_id": actor.user_id}
+    total = session.scalar(text(f"SELECT count(*) FROM ({_SHARED}) s"), given) or 0
+    rows = session.execute(
+        text(f"{_SHARED} ORDER BY ids LIMIT :limit OFFSET :offset"),
+        given | {"limit": per_page, "offset": (page - 1) * per_page},
+    )
+    return [Shared(tuple(r.ids), tuple(r.phones)) for r in rows], total
