@@ -10,7 +10,7 @@ import importlib
 
 from callcenter.tenancy.actions import open_enterprise as open_enterprise  # for those who open one
 
-HOOK_MODULES: tuple[str, ...] = ("dialer.actions.defaults",)
+HOOK_MODULES: tuple[str, ...] = ("dialer.actions.defaults", "smsgateway.purse.defaults")
 
 
 def load_hooks() -> None:

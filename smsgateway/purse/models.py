@@ -29,7 +29,7 @@ class PurseAccount(Base, Numbered, TenantOwned, Stamped):
 
 
 class PurseReservation(Base, Numbered, TenantOwned, Stamped):
-    """Money set aside for a batch of texts. `held_minor` = amount - settled - refunded ≥ 0, and is in the account's
+    """Money set aside for the first `texts` of a batch. `held_minor` = amount - settled - refunded ≥ 0, and is in the account's
     `reserved_minor`. `key` makes a repeated reservation the same one."""
 
     __tablename__ = "purse_reservation"
@@ -43,6 +43,7 @@ class PurseReservation(Base, Numbered, TenantOwned, Stamped):
     send_id: Mapped[int | None] = mapped_column(BigInteger)
     user_id: Mapped[int | None] = mapped_column(BigInteger)  # who spends
     purpose: Mapped[str] = mapped_column(Text, server_default="")
+    texts: Mapped[int] = mapped_column(server_default="0")
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     held_minor: Mapped[int] = mapped_column(BigInteger)
     settled_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
@@ -50,7 +51,8 @@ class PurseReservation(Base, Numbered, TenantOwned, Stamped):
 
 
 class LedgerEntry(Base, Numbered, TenantOwned):
-    """One side of a booking; the rows of one `booking` sum to zero. Append-only.
+    """One side of a booking; the rows of one `booking` are written by one statement and sum to zero, or the database
+    refuses them (trigger `ledger_balances`, migration 0010). Append-only.
 
     `side`: available, reserved, spent, funds (what was paid in, negative). `event`: top_up, reserve, settle, refund
     (reserved → available), return (spent → available, after a carrier's final no), correction. `key` makes a repeated

@@ -24,6 +24,28 @@ GIVEN = {
     'purse.order': ['owner'],
 }
 
+# A booking is written by one statement: its rows are all there when the statement ends.
+BALANCES = """
+CREATE FUNCTION ledger_balances() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE uneven text;
+BEGIN
+  SELECT booking INTO uneven FROM added GROUP BY booking HAVING sum(amount_minor) <> 0 LIMIT 1;
+  IF uneven IS NOT NULL THEN
+    RAISE EXCEPTION 'booking % does not sum to zero', uneven USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+BALANCES_TRIGGER = """
+CREATE TRIGGER ledger_balances AFTER INSERT ON ledger_entry
+REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_balances()
+"""
+ACCOUNTS = """
+INSERT INTO purse_account (tenant_id, kind, currency)
+SELECT e.id, k.kind, coalesce(nullif(e.settings->>'currency', ''), 'CNY')
+FROM enterprise e, (VALUES ('sms'), ('mms')) AS k(kind)
+"""
+
 
 def upgrade() -> None:
     op.create_table('purse_account',
@@ -76,6 +98,7 @@ def upgrade() -> None:
     sa.Column('send_id', sa.BigInteger(), nullable=True),
     sa.Column('user_id', sa.BigInteger(), nullable=True),
     sa.Column('purpose', sa.Text(), server_default='', nullable=False),
+    sa.Column('texts', sa.Integer(), server_default='0', nullable=False),
     sa.Column('amount_minor', sa.BigInteger(), nullable=False),
     sa.Column('held_minor', sa.BigInteger(), nullable=False),
     sa.Column('settled_minor', sa.BigInteger(), server_default='0', nullable=False),
@@ -116,6 +139,9 @@ def upgrade() -> None:
     sa.UniqueConstraint('provider', 'provider_ref', name=op.f('uq_top_up_order_provider_provider_ref'))
     )
     op.create_index(op.f('ix_top_up_order_tenant_id'), 'top_up_order', ['tenant_id'], unique=False)
+    op.execute(BALANCES)
+    op.execute(BALANCES_TRIGGER)
+    op.execute(ACCOUNTS)
     for table in FENCED:
         for statement in rls.fence(table):
             op.execute(statement)
@@ -141,4 +167,5 @@ def downgrade() -> None:
     op.drop_table('top_up_order')
     op.drop_table('purse_reservation')
     op.drop_table('ledger_entry')
+    op.execute("DROP FUNCTION ledger_balances()")
     op.drop_table('purse_account')
