@@ -3,18 +3,14 @@
 One transaction holds everything: staging, leads, counts and the job's final state. A killed worker therefore leaves
 nothing behind, and a job is picked up again from its beginning when its lease in Redis has run out: `recover()`, called
 every 10 s by the scheduler. An advisory lock keeps two workers from running one job at once even if Redis is lost.
-
-    import:lease:{id}    held by the worker that runs it, 15 s
-    import:cancel:{id}   the user's wish to stop it
+`watch.py` is what goes beside it.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +24,7 @@ from sqlalchemy.orm import Session
 from callcenter import config
 from callcenter.audit.models import Actor, record
 from callcenter.auth.models import User
-from callcenter.clock import monotonic_s, utc_now
+from callcenter.clock import utc_now
 from callcenter.db.outbox import settings_changed
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.errors import AppError
@@ -39,19 +35,14 @@ from crm.importing.plan import read_plan
 from crm.importing.rejects import write_rejects
 from crm.importing.sniff import sniff
 from crm.importing.transfer import REJECTED_COUNTS, load
+from crm.jobs.watch import LEASE_S, Cancelled, Watch, driver_connection, lease_key
+from crm.jobs.watch import cancel_key as cancel_key
 from crm.models import Import, ImportState
 from crm.phones import SUPPORTED_COUNTRIES
 from crm.queries.fields import field_defs
 
 log = logging.getLogger(__name__)
 QUEUE = "imports"
-LEASE_S = 15
-_BEAT_S = 3.0
-_PUBLISH_EVERY_S = 0.4
-
-
-class Cancelled(Exception):
-    """The user stopped the import; the transaction is rolled back."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +68,6 @@ class Progress:
 def topic(import_id: str) -> str:
     """Live topic of an import."""
     return f"import:{import_id}"
-
-
-def cancel_key(import_id: str) -> str:
-    return f"import:cancel:{import_id}"
-
-
-def _lease_key(import_id: str) -> str:
-    return f"import:lease:{import_id}"
 
 
 def uploaded_path(job: Import) -> Path:
@@ -123,57 +106,6 @@ def owners_by_name(session: Session) -> dict[str, int]:
     return {name.casefold(): id_ for name, id_ in session.execute(select(User.username, User.id).where(User.enabled))}
 
 
-class _Watch:
-    """Keeps the lease, publishes the document, and tells the job when to stop. A thread of its own, since the last
-    statement of an import takes seconds; it cancels that statement too."""
-
-    def __init__(self, tenant_id: int, document: Progress, connection: psycopg.Connection) -> None:
-        self.document = document
-        self.stop_reason: Exception | None = None
-        self._tenant, self._connection = tenant_id, connection
-        self._ended = threading.Event()
-        self._started = monotonic_s()
-        self._published = 0.0
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-        self._thread.start()
-
-    def _beat(self) -> None:
-        while not self._ended.wait(_BEAT_S / 6):
-            try:
-                self._once()
-            except RedisError:
-                log.warning("Redis does not answer; the import goes on", exc_info=True)
-
-    def _once(self) -> None:
-        client = streams.client()
-        client.set(_lease_key(self.document.id), "1", ex=LEASE_S)
-        if client.exists(cancel_key(self.document.id)) and self.stop_reason is None:
-            self.stop_reason = Cancelled()
-            self._connection.cancel_safe(timeout=5)
-
-    def check(self) -> None:
-        """Raises Cancelled if the user wants it so."""
-        if self.stop_reason is not None:
-            raise self.stop_reason
-
-    def tick(self, *, force: bool = False, **changes: Any) -> None:
-        """Take over `changes` and publish, at most every 0.4 s unless forced. Raises Cancelled."""
-        self.check()
-        self.document = replace(self.document, **changes)
-        now = monotonic_s()
-        if not force and now - self._published < _PUBLISH_EVERY_S:
-            return
-        self._published = now
-        spent, done, total = now - self._started, self.document.done_bytes, self.document.total_bytes
-        left = spent / done * (total - done) if done and self.document.phase == "reading" else None
-        self.document = replace(self.document, rows_per_s=self.document.rows / spent if spent else 0, seconds_left=left)
-        announce(self._tenant, self.document)
-
-    def end(self) -> None:
-        self._ended.set()
-        self._thread.join(10)
-
-
 def announce(tenant_id: int, document: Progress) -> None:
     """Publish the import's live document. It matters less than the import: no Redis, no document."""
     try:
@@ -200,7 +132,7 @@ def run(tenant_id: int, import_id: str) -> None:
             document = _close(tenant_id, import_id, ImportState.FAILED, {"code": "internal", "message": message})
         if document is not None:
             announce(tenant_id, document)
-            streams.client().delete(_lease_key(import_id), cancel_key(import_id))
+            streams.client().delete(lease_key(import_id), cancel_key(import_id))
 
 
 def _close(tenant_id: int, import_id: str, state: ImportState, error: dict[str, Any] | None) -> Progress | None:
@@ -238,12 +170,11 @@ def _run(session: Session, tenant_id: int, import_id: str) -> Progress | None:
     if not path.exists():
         raise AppError("The uploaded file is gone. Upload it again.", code="file_gone")
     kind = sniff(path).kind
-    connection = _driver_connection(session)
-    watch = _Watch(
-        tenant_id, replace(progress_of(job), state=ImportState.RUNNING, phase="reading", error=None), connection
-    )
+    connection = driver_connection(session)
+    document = replace(progress_of(job), state=ImportState.RUNNING, phase="reading", error=None)
+    watch = Watch(document, connection, partial(announce, tenant_id))
     try:
-        with _stopped_statements(watch):
+        with watch.stopping():
             counts = load(
                 connection,
                 tenant_id,
@@ -274,22 +205,6 @@ def _run(session: Session, tenant_id: int, import_id: str) -> Progress | None:
         watch.end()
 
 
-@contextmanager
-def _stopped_statements(watch: _Watch) -> Iterator[None]:
-    """A statement that the watch cancelled ends as what it was cancelled for."""
-    try:
-        yield
-    except psycopg.errors.QueryCanceled:
-        watch.check()
-        raise
-
-
-def _driver_connection(session: Session) -> psycopg.Connection:
-    connection = session.connection().connection.driver_connection
-    assert isinstance(connection, psycopg.Connection)
-    return connection
-
-
 def _name_of(session: Session, user_id: int | None) -> str:
     return session.scalar(select(User.name).where(User.id == user_id)) or "worker"
 
@@ -306,7 +221,7 @@ def recover() -> int:
     queued = set(queue.job_ids)
     for tenant_id, import_id in waiting:
         job_id = f"import-{import_id}"
-        if job_id in queued or client.exists(_lease_key(import_id)):
+        if job_id in queued or client.exists(lease_key(import_id)):
             continue
         stale = queue.fetch_job(job_id)
         if stale is not None:
