@@ -82,7 +82,7 @@ class TextMessage(Base, Numbered, TenantOwned):
         Index("ix_text_message_phone", "tenant_id", "phone_e164", "created_at"),
         Index("ix_text_message_created", "created_at", postgresql_using="brin"),
         Index(
-            "ix_text_message_queue", "carrier_id", "rank", "not_before", "id",
+            "ix_text_message_queue", "carrier_id", "rank", "send_id", "not_before", "id",
             postgresql_where=text("state = 'queued'"),
         ),
         Index("ix_text_message_leased", "carrier_id", postgresql_where=text("state = 'submitting'")),

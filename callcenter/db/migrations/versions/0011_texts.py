@@ -74,7 +74,7 @@ def upgrade() -> None:
     op.create_index('ix_text_message_held', 'text_message', ['send_id'], unique=False, postgresql_where=sa.text("state = 'approval'"))
     op.create_index('ix_text_message_leased', 'text_message', ['carrier_id'], unique=False, postgresql_where=sa.text("state = 'submitting'"))
     op.create_index('ix_text_message_phone', 'text_message', ['tenant_id', 'phone_e164', 'created_at'], unique=False)
-    op.create_index('ix_text_message_queue', 'text_message', ['carrier_id', 'rank', 'not_before', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"))
+    op.create_index('ix_text_message_queue', 'text_message', ['carrier_id', 'rank', 'send_id', 'not_before', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"))
     op.create_table('text_part',
     sa.Column('carrier_id', sa.BigInteger(), nullable=False),
     sa.Column('ref', sa.Text(), nullable=False),
