@@ -53,7 +53,7 @@ export default {
       changed: "Changed",
       built_in: "built in",
       built_in_help: "A built-in role keeps its name.",
-      built_in_names: { owner: "Owner", admin: "Administrator", supervisor: "Supervisor", agent: "Agent" },
+      built_in_names: { operator: "Operator", owner: "Owner", admin: "Administrator", supervisor: "Supervisor", agent: "Agent" },
       owner_text: "The owner may do everything, always.",
       enabled: "Enabled: its users have these permissions",
       not_yours: "You can't give what you don't have.",

@@ -53,7 +53,7 @@ export default {
       changed: "最近修改",
       built_in: "内置",
       built_in_help: "内置角色不能改名。",
-      built_in_names: { owner: "企业主", admin: "管理员", supervisor: "主管", agent: "坐席" },
+      built_in_names: { operator: "平台运营", owner: "企业主", admin: "管理员", supervisor: "主管", agent: "坐席" },
       owner_text: "企业主始终拥有全部权限。",
       enabled: "启用（权限对其用户生效）",
       not_yours: "不能授予自己没有的权限。",
