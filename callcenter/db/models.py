@@ -26,6 +26,7 @@ MODEL_MODULES = (
     "smsgateway.models",
     "smsgateway.purse.models",
     "smsgateway.carriers.models",
+    "smsgateway.inbound.models",
 )
 
 
