@@ -2,6 +2,7 @@
 
     def make(carrier: TextCarrier, listener: Listener) -> Carrier    # not yet connected
     def faults(settings: Mapping[str, object]) -> dict[str, str]     # field of `settings` → what is wrong, the remedy
+    SETTINGS: tuple[Setting, ...]                                    # what can be set, for the operator's form
 
 and its line here. Modules are imported when first asked for.
 """
@@ -15,6 +16,7 @@ from typing import Any, Final
 from callcenter.errors import InvalidInput
 from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.port import Carrier, Listener
+from smsgateway.carriers.settings import Setting
 
 PROTOCOLS: Final[Mapping[str, str]] = {
     "smpp": "smsgateway.carriers.smpp",
@@ -49,3 +51,9 @@ def faults(protocol: str, settings: Mapping[str, Any]) -> dict[str, str]:
     """Field of `settings` → what is wrong with it and the remedy; empty if all is well."""
     found: dict[str, str] = _module(protocol).faults(settings)
     return found
+
+
+def settings_of(protocol: str) -> tuple[Setting, ...]:
+    """What can be set of `protocol`. Raises InvalidInput."""
+    declared: tuple[Setting, ...] = _module(protocol).SETTINGS
+    return declared
