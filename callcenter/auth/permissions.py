@@ -29,6 +29,10 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "campaigns.read",
     "campaigns.write",
     "campaigns.run",  # start, pause, stop, change pacing
+    "words.read",  # sensitive words
+    "words.write",
+    "optouts.read",  # who wants no marketing
+    "optouts.write",
     "dispositions.write",
     "scripts.write",
     "flows.read",  # menus of inbound calls, their figures and answers
@@ -101,6 +105,8 @@ _SUPERVISOR = (
     "contacts.import",
     "blacklist.read",
     "blacklist.write",
+    "words.read",
+    "optouts.read",
     "users.read",
     "departments.read",
     "texts.approve",

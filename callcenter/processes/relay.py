@@ -22,6 +22,7 @@ from callcenter.events.envelope import Envelope
 from callcenter.processes import documents
 from callcenter.tenancy.models import Enterprise
 from crm import blacklist
+from smsgateway.words import store as words
 
 log = logging.getLogger(__name__)
 BATCH = 200
@@ -93,6 +94,9 @@ def _carry_one(tenant: int, topic: str, body: dict[str, Any]) -> None:
         entity = str(body["entity"])
         if entity == "blacklist":
             blacklist.sync(tenant)
+            return
+        if entity == "words":
+            words.changed(tenant)
             return
         if entity == "enterprise" and not connection.sismember(streams.SETTINGS_TENANTS, str(tenant)):
             synchronise_tenant(tenant)

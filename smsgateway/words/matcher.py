@@ -5,8 +5,8 @@ letters and digits is left: so every way to write a word is found in one pass, a
 looked at only for what was found.
 
 - Only invisible characters in between, or spaces where the word itself has them: a contiguous hit.
-- Anything that can be seen in between ("赌 博", "g.a.m.e"), or digits and signs in place of letters ("c4s1no"): a hit that
-  is not contiguous.
+- Anything that can be seen in between ("赌 博", "g.a.m.e"), or digits and signs in place of letters ("c4s1no"): a hit
+  that is not contiguous.
 - A word of a script that sets words apart must stand between their limits: "class" does not hit "ass"; the plural does.
 - A hit inside a phrase that is white-listed is none.
 """

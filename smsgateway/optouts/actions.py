@@ -1,0 +1,118 @@
+"""Begin and end opt-outs. Audited; the checks read the table with each batch, so nothing is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from callcenter.audit.models import Actor, record
+from callcenter.errors import InvalidInput
+from crm.phones import Normaliser
+from smsgateway.models import OptOut
+
+_BATCH: Final = 5_000
+MAX_WRONG_SHOWN: Final = 50
+
+
+class Source(StrEnum):
+    """How an opt-out came to be."""
+
+    KEYWORD = "keyword"  # the person texted it
+    MANUAL = "manual"
+    IMPORT = "import"
+    API = "api"
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of a number of texts. `wrong`: the first ones that are no phone numbers, with the reason's code."""
+
+    added: int
+    already: int
+    rejected: int
+    wrong: tuple[tuple[str, str], ...]
+
+
+def add(
+    session: Session, actor: Actor, numbers: Sequence[str], *, country: str, source: Source, note: str = ""
+) -> Added:
+    """Opt out `numbers`, as written. Wrong ones are left out and told. Raises InvalidInput if there is none to add."""
+    normaliser = Normaliser(country)
+    good: dict[str, None] = {}
+    wrong: list[tuple[str, str]] = []
+    rejected = 0
+    for written in numbers:
+        if not written.strip():
+            continue
+        phone = normaliser.read(written)
+        if phone.fault is None:
+            good[phone.e164] = None
+        else:
+            rejected += 1
+            if len(wrong) < MAX_WRONG_SHOWN:
+                wrong.append((written.strip()[:60], phone.fault))
+    if not good and not rejected:
+        raise InvalidInput("There is no number to add.", fields={"numbers": "Give at least one phone number."})
+    begun = _begin(session, actor, list(good), source, "", note)
+    if begun:
+        what = {"count": len(begun), "source": source.value, "numbers": begun[:1000]}
+        record(session, actor, "create", "opt_out", 0, name=", ".join(begun[:5]), after=what)
+    return Added(len(begun), len(good) - len(begun), rejected, tuple(wrong))
+
+
+def stop(session: Session, actor: Actor, phone_e164: str, keyword: str) -> bool:
+    """The person at `phone_e164` texted `keyword`: no marketing from now on. Whether that is new."""
+    begun = _begin(session, actor, [phone_e164], Source.KEYWORD, keyword, "")
+    if begun:
+        what = {"source": Source.KEYWORD.value, "keyword": keyword, "numbers": begun}
+        record(session, actor, "create", "opt_out", 0, name=phone_e164, after=what)
+    return bool(begun)
+
+
+def resume(session: Session, actor: Actor, phone_e164: str) -> bool:
+    """The person at `phone_e164` wants marketing again. Whether there was an opt-out to end."""
+    ids = session.scalars(select(OptOut.id).where(OptOut.phone_e164 == phone_e164, OptOut.ended_at.is_(None))).all()
+    return end(session, actor, ids) > 0
+
+
+def end(session: Session, actor: Actor, ids: Sequence[int]) -> int:
+    """End opt-outs that run; returns how many. They stay in the list with their end."""
+    statement = (
+        update(OptOut)
+        .where(OptOut.id.in_(ids), OptOut.ended_at.is_(None))
+        .values(ended_at=func.now(), ended_by=actor.user_id, updated_at=func.now())
+        .returning(OptOut.phone_e164)
+    )
+    phones = list(session.scalars(statement))
+    if phones:
+        record(session, actor, "end", "opt_out", 0, name=", ".join(phones[:5]), before={"numbers": phones[:1000]})
+    return len(phones)
+
+
+def _begin(session: Session, actor: Actor, phones: list[str], source: Source, keyword: str, note: str) -> list[str]:
+    """Those of `phones` whose opt-out begins now."""
+    begun: list[str] = []
+    for at in range(0, len(phones), _BATCH):
+        rows = [
+            {
+                "tenant_id": actor.tenant_id,
+                "phone_e164": phone,
+                "source": source.value,
+                "keyword": keyword,
+                "note": note,
+                "created_by": actor.user_id,
+            }
+            for phone in sorted(phones[at : at + _BATCH])
+        ]
+        statement = insert(OptOut).values(rows)
+        statement = statement.on_conflict_do_nothing(
+            index_elements=["tenant_id", "phone_e164"], index_where=text("ended_at IS NULL")
+        )
+        begun += session.scalars(statement.returning(OptOut.phone_e164)).all()
+    return begun

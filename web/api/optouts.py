@@ -1,0 +1,71 @@
+"""Opt-outs: numbers that want no marketing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flask_smorest import Blueprint
+from sqlalchemy import select
+
+from callcenter.auth.models import User
+from callcenter.db.session import tenant_session
+from crm.queries.card import shown
+from smsgateway.optouts import actions, queries
+from web.http import current_actor, identity, paged, requires, tenant_id
+from web.schemas.lists import CountSchema
+from web.schemas.optouts import AddedSchema, IdsSchema, NewOptOutsSchema, OptOutPageSchema, OptOutsQuery
+
+blueprint = Blueprint("optouts", __name__, url_prefix="/api/opt-outs", description="Opt-outs")
+
+
+@blueprint.get("")
+@requires("optouts.read")
+@blueprint.arguments(OptOutsQuery, location="query")
+@blueprint.response(200, OptOutPageSchema)
+def list_opt_outs(args: dict[str, Any]) -> dict[str, Any]:
+    """Opt-outs, the newest first; those that were ended too."""
+    query = queries.found(search=args["search"], source=args["source"], ended=args.get("ended"))
+    with tenant_session(tenant_id()) as db:
+        page = paged(db, query, args)
+        ids = {row.created_by for row in page["items"] if row.created_by is not None}
+        names = dict(db.execute(select(User.id, User.name).where(User.id.in_(ids))).tuples().all()) if ids else {}
+    actor = current_actor()
+    page["items"] = [
+        {
+            **{n: getattr(row, n) for n in ("id", "source", "keyword", "note", "created_at", "ended_at")},
+            "phone": shown(row.phone_e164, actor),
+            "created_by": names.get(row.created_by),
+        }
+        for row in page["items"]
+    ]
+    return page
+
+
+@blueprint.post("")
+@requires("optouts.write")
+@blueprint.arguments(NewOptOutsSchema)
+@blueprint.response(200, AddedSchema)
+def add_opt_outs(given: dict[str, Any]) -> dict[str, Any]:
+    """Opt out one or many numbers, as typed or pasted."""
+    source = actions.Source.MANUAL if len(given["numbers"]) == 1 else actions.Source.IMPORT
+    with tenant_session(tenant_id()) as db:
+        done = actions.add(
+            db,
+            current_actor(),
+            given["numbers"],
+            country=identity().enterprise.country,
+            source=source,
+            note=given["note"],
+        )
+    return {**asdict(done), "wrong": [{"text": t, "reason": r} for t, r in done.wrong]}
+
+
+@blueprint.post("/end")
+@requires("optouts.write")
+@blueprint.arguments(IdsSchema)
+@blueprint.response(200, CountSchema)
+def end_opt_outs(given: dict[str, Any]) -> dict[str, int]:
+    """End opt-outs: these numbers get marketing again."""
+    with tenant_session(tenant_id()) as db:
+        return {"count": actions.end(db, current_actor(), given["ids"])}
