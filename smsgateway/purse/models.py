@@ -29,8 +29,8 @@ class PurseAccount(Base, Numbered, TenantOwned, Stamped):
 
 
 class PurseReservation(Base, Numbered, TenantOwned, Stamped):
-    """Money set aside for the first `texts` of a batch. `held_minor` = amount - settled - refunded ≥ 0, and is in the account's
-    `reserved_minor`. `key` makes a repeated reservation the same one."""
+    """Money set aside for the first `texts` of a batch. `held_minor` = amount - settled - refunded ≥ 0, and is in the
+    account's `reserved_minor`. `key` makes a repeated reservation the same one."""
 
     __tablename__ = "purse_reservation"
     __table_args__ = (
@@ -83,10 +83,17 @@ class LedgerEntry(Base, Numbered, TenantOwned):
 
 class TopUpOrder(Base, Numbered, TenantOwned, Stamped):
     """An order of credit. `state`: open, paid (credited), cancelled, expired. `number` is what a payer writes on a bank
-    transfer, and what a provider calls it by. `provider`: transfer, stripe, alipay, operator (credited unasked)."""
+    transfer, and what a provider calls it by. `provider`: transfer, stripe, alipay, operator (credited unasked). `key`
+    makes a repeated order the same one. `detail`: `odd`, what a provider told that does not fit the order."""
 
     __tablename__ = "top_up_order"
-    __table_args__ = (UniqueConstraint("number"), UniqueConstraint("provider", "provider_ref"))
+    __table_args__ = (
+        UniqueConstraint("number"),
+        UniqueConstraint("provider", "provider_ref"),
+        UniqueConstraint("tenant_id", "key"),
+        Index("ix_top_up_order_state", "state", "created_at"),
+    )
+    key: Mapped[str | None] = mapped_column(Text)
     number: Mapped[str] = mapped_column(Text)
     account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"))
     amount_minor: Mapped[int] = mapped_column(BigInteger)

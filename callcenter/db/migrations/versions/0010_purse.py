@@ -116,6 +116,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_purse_reservation_tenant_id'), 'purse_reservation', ['tenant_id'], unique=False)
     op.create_table('top_up_order',
+    sa.Column('key', sa.Text(), nullable=True),
     sa.Column('number', sa.Text(), nullable=False),
     sa.Column('account_id', sa.BigInteger(), nullable=False),
     sa.Column('amount_minor', sa.BigInteger(), nullable=False),
@@ -136,9 +137,11 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['tenant_id'], ['enterprise.id'], name=op.f('fk_top_up_order_tenant_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_top_up_order')),
     sa.UniqueConstraint('number', name=op.f('uq_top_up_order_number')),
+    sa.UniqueConstraint('tenant_id', 'key', name=op.f('uq_top_up_order_tenant_id_key')),
     sa.UniqueConstraint('provider', 'provider_ref', name=op.f('uq_top_up_order_provider_provider_ref'))
     )
     op.create_index(op.f('ix_top_up_order_tenant_id'), 'top_up_order', ['tenant_id'], unique=False)
+    op.create_index('ix_top_up_order_state', 'top_up_order', ['state', 'created_at'], unique=False)
     op.execute(BALANCES)
     op.execute(BALANCES_TRIGGER)
     op.execute(ACCOUNTS)
