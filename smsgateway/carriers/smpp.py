@@ -36,6 +36,7 @@ from smsgateway.carriers.port import (
 from smsgateway.carriers.refs import normalise
 from smsgateway.carriers.smpp_bind import LOST, NOT_WRITTEN, Answer, Bind, BindRefused, Result
 from smsgateway.carriers.smpp_join import Joiner, Key
+from smsgateway.carriers.smpp_settings import SETTINGS as SETTINGS
 from smsgateway.carriers.smpp_settings import Settings
 from smsgateway.carriers.smpp_text import Writer
 from smsgateway.texts import Kind
