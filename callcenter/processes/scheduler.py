@@ -24,7 +24,7 @@ from callcenter.processes.folding import undialed_status
 from callcenter.recordings import store as recordings
 from callcenter.telephony.ports import Cause
 from callcenter.tenancy.models import Enterprise
-from crm.jobs import imports, uploads
+from crm.jobs import contacts, imports, uploads
 from crm.models import Lead, LeadStatus
 from dialer import hopper
 from dialer.models import Campaign
@@ -47,7 +47,7 @@ class Scheduler:
         """Work until `stop` is set."""
         while not stop.wait(TURN_S):
             self._turns += 1
-            for work in (imports.recover, recordings.recover, uploads.sweep):
+            for work in (imports.recover, contacts.recover, recordings.recover, uploads.sweep, contacts.sweep):
                 try:
                     work()
                 except Exception:

@@ -93,9 +93,8 @@ def group_rows(session: Session, actor: Actor, search: str = "") -> list[dict[st
     and all above it are enabled."""
     tree = load_tree(session, actor)
     member = ContactMember
-    counts: dict[int, int] = dict(
-        session.execute(select(member.group_id, func.count()).group_by(member.group_id)).tuples().all()
-    )
+    found = session.execute(select(member.group_id, func.count()).group_by(member.group_id))
+    counts = {group_id: int(count) for group_id, count in found}
     kept = set(tree)
     if search.strip():
         needle = folded(search)

@@ -31,7 +31,9 @@ _TIMEOUT_S = 90
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
+    """First rows of a file; `bad` maps an index in `rows` to the reason. `sheets` are a workbook's."""
+
     rows: list[list[str]]
     bad: dict[int, str]
     sheets: list[str]
@@ -60,7 +62,7 @@ def preview(
         encoding=settings.get("encoding") or found.encoding or "utf-8",
         delimiter=settings.get("delimiter") or found.delimiter or ",",
     )
-    sample = _workbook_sample(path, plan.sheet) if found.kind is FileKind.WORKBOOK else _text_sample(path, plan)
+    sample = first_rows(path, found.kind, plan)
     rows = sample.rows
     if settings.get("header") is None:
         plan = replace(plan, header=looks_like_header(rows[:11]))
@@ -74,18 +76,19 @@ def preview(
         "detected": {"encoding": found.encoding, "delimiter": found.delimiter},
         "sheets": sample.sheets,
         "settings": {**asdict(plan), "sheet": sample.sheet, "mapping": [asdict(c) for c in plan.mapping]},
-        "columns": _column_titles(header, rows),
+        "columns": column_titles(header, rows),
         "rows": _verdicts(sample, plan, fields, owners, len(header) or max((len(r) for r in rows), default=0), locale),
     }
 
 
-def _column_titles(header: list[str], rows: list[list[str]]) -> list[str]:
+def column_titles(header: list[str], rows: list[list[str]]) -> list[str]:
+    """The header's cells, and an empty one for each column that it does not name."""
     width = max((len(r) for r in rows), default=0)
     return [header[i] if i < len(header) else "" for i in range(max(width, len(header)))]
 
 
 def _verdicts(
-    sample: _Sample,
+    sample: Sample,
     plan: Plan,
     fields: Mapping[str, Field],
     owners: Mapping[str, int],
@@ -132,14 +135,19 @@ def _verdicts(
     return out
 
 
-def _text_sample(path: Path, plan: Plan) -> _Sample:
+def first_rows(path: Path, kind: FileKind, plan: Plan) -> Sample:
+    """The first ROWS rows of the file as `plan` says to read it. Raises InvalidInput for a bad workbook."""
+    return _workbook_sample(path, plan.sheet) if kind is FileKind.WORKBOOK else _text_sample(path, plan)
+
+
+def _text_sample(path: Path, plan: Plan) -> Sample:
     for batch in read_rows(path, FileKind.TEXT, plan):
         bad = {i: r for i, r in batch.bad.items() if i < ROWS}
-        return _Sample(batch.rows[:ROWS], bad, [])
-    return _Sample([], {}, [])
+        return Sample(batch.rows[:ROWS], bad, [])
+    return Sample([], {}, [])
 
 
-def _workbook_sample(path: Path, sheet: str) -> _Sample:
+def _workbook_sample(path: Path, sheet: str) -> Sample:
     command = [sys.executable, "-m", "crm.importing.preview", str(path), sheet]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, cwd=ROOT, check=False)
@@ -155,7 +163,7 @@ def _workbook_sample(path: Path, sheet: str) -> _Sample:
         raise InvalidInput("The workbook can't be read.", code="file_damaged") from None
     if "code" in answer:
         raise InvalidInput(answer["message"], code=answer["code"], fields=answer["fields"])
-    return _Sample(answer["rows"], {}, answer["sheets"], answer["sheet"])
+    return Sample(answer["rows"], {}, answer["sheets"], answer["sheet"])
 
 
 def _main(path: Path, sheet: str) -> dict[str, Any]:

@@ -44,6 +44,15 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "duplicate_file": ("The same number stands in another row of the file", "文件中另一行有相同号码"),
     "duplicate_list": ("The number is in this list already", "号码已在本名单中"),
     "duplicate_enterprise": ("The number is in another list already", "号码已在其他名单中"),
+    "contact_empty": ("Neither a name nor a number", "既没有姓名也没有号码"),
+    "text_too_long": ("The text is too long: {detail}", "内容太长：{detail}"),
+    "email_wrong": ("Not an e-mail address: {detail}", "不是邮箱地址：{detail}"),
+    "birthday_wrong": ("Not a date: {detail}", "不是日期：{detail}"),
+    "phones_too_many": ("More than {detail} phone numbers", "电话号码超过 {detail} 个"),
+    "tags_too_many": ("Too many tags, or too long ones", "标签太多或太长"),
+    "group_unknown": ("There is no group “{detail}”", "没有分组“{detail}”"),
+    "group_wrong": ("This group lies too deep or its name is too long: {detail}", "分组层级太深或名称太长：{detail}"),
+    "duplicate_book": ("The number is in the address book already", "号码已在通讯录中"),
     "blacklisted": ("The number is on the blacklist", "号码在黑名单中"),
 }
 

@@ -1,7 +1,8 @@
 """Who may follow which live topic. Pure.
 
 `agent:{id}` is an agent's document, `queue:{id}` a queue's, `campaign:{id}` a campaign's console; `agents`, `queues`
-and `campaigns` are all of the enterprise's at once. `import:{id}` is an import's progress, `trunks` the health of all
+and `campaigns` are all of the enterprise's at once. `import:{id}` is an import's progress,
+`contact-job:{id}` that of a file into or out of the address book, `trunks` the health of all
 trunks, `menus` the callers in menus, `user:{id}` notices for one user, `flow-try:{id}` the menu that a user tries;
 `parked` the parked calls; `tasks` and `callbacks` tell only that some have changed. A topic that nobody named here is
 refused.
@@ -22,6 +23,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "campaigns": "board.read",
     "menus": "board.read",
     "import": "lists.import",
+    "contact-job": "contacts.read",
     "trunks": "trunks.read",
     "parked": "desk.use",
     "tasks": "tasks.read",
