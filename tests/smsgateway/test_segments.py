@@ -24,7 +24,8 @@ import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 const { count } = await import(pathToFileURL(process.argv[1]).href);
 const given = JSON.parse(readFileSync(0, "utf8"));
-console.log(JSON.stringify(given.map((t) => { const s = count(t); return [s.encoding, s.parts, s.units, s.unitsLeftInPart]; })));
+const counted = given.map((t) => count(t));
+console.log(JSON.stringify(counted.map((s) => [s.encoding, s.parts, s.units, s.unitsLeftInPart])));
 """
 
 
