@@ -11,6 +11,8 @@ export interface RailEntry {
   /** Place from above: desk 10, customers 20, tasks 30, texts 40, calls 50, board 100, campaigns 110, quality 120,
    * reports 130, lists 200, numbers 210, people 220, settings 300. */
   order: number;
+  /** Shown to the demo's enterprise only. */
+  demo?: boolean;
   /** Drawn at the entry's icon: how much waits there. */
   badge?: Component;
 }

@@ -43,7 +43,7 @@ export function useForm<T extends object>(initial: T): Form<T> {
       if (error instanceof NotSignedIn) return false;
       const found = error instanceof ApiError ? error.fields : {};
       const known = Object.entries(found).filter(([field]) => (field.split(".")[0] ?? "") in values);
-      for (const [field, text] of known) errors[field.split(".")[0] ?? field] = text;
+      for (const [field, text] of known) errors[field.split(".")[0] ?? field] = errors[field] = text; // "a.b" is found at "a" too
       // One field and a text of its own for the code: that text is the more exact one.
       if (known.length === 1 && error instanceof ApiError && error.code !== "invalid_input") errors[known[0][0].split(".")[0] ?? ""] = error.text;
       if (known.length === 0) ElMessage.error({ message: messageOf(error), grouping: true, duration: 6000 });

@@ -51,5 +51,10 @@ export const useSession = defineStore("session", () => {
     return permission === undefined || permissions.value.has(permission);
   }
 
-  return { me, permissions, take, choose, ensure, signIn, signOut, forget, can };
+  /** Whether an entry of the frame is shown to the user. */
+  function shows(entry: { permission?: string; demo?: boolean }): boolean {
+    return can(entry.permission) && (!entry.demo || me.value?.enterprise.is_demo === true);
+  }
+
+  return { me, permissions, shows, take, choose, ensure, signIn, signOut, forget, can };
 });

@@ -1,8 +1,12 @@
-import { Building2, Megaphone } from "lucide-vue-next";
+import { Building2, Megaphone, RadioTower } from "lucide-vue-next";
 import { defineFeature } from "@/frame/feature";
 
 const enterprises = { titleKey: "platform.enterprises.title", permission: "platform.enterprises" };
 const announcements = { titleKey: "platform.announcements.title", permission: "platform.announcements" };
+const carriers = { titleKey: "platform.carriers.title", permission: "platform.carriers" };
+const routes = { titleKey: "platform.routes.title", permission: "platform.carriers" };
+const oneCarrier = () => import("./CarrierPanel.vue");
+const oneRoute = () => import("./RoutePanel.vue");
 const oneEnterprise = () => import("./EnterprisePanel.vue");
 const oneAnnouncement = () => import("./AnnouncementPanel.vue");
 
@@ -18,6 +22,24 @@ export default defineFeature({
       ],
     },
     {
+      path: "/platform/carriers",
+      component: () => import("./Carriers.vue"),
+      meta: carriers,
+      children: [
+        { path: "new", component: oneCarrier, meta: carriers },
+        { path: ":id(\\d+)", component: oneCarrier, meta: carriers },
+      ],
+    },
+    {
+      path: "/platform/routes",
+      component: () => import("./Routes.vue"),
+      meta: routes,
+      children: [
+        { path: "new", component: oneRoute, meta: routes },
+        { path: ":id(\\d+)", component: oneRoute, meta: routes },
+      ],
+    },
+    {
       path: "/platform/announcements",
       component: () => import("./Announcements.vue"),
       meta: announcements,
@@ -29,6 +51,7 @@ export default defineFeature({
   ],
   rail: [
     { to: "/platform/enterprises", icon: Building2, labelKey: "platform.enterprises.title", permission: "platform.enterprises", order: 500 },
+    { to: "/platform/carriers", icon: RadioTower, labelKey: "platform.carriers.title", permission: "platform.carriers", order: 520 },
     { to: "/platform/announcements", icon: Megaphone, labelKey: "platform.announcements.title", permission: "platform.announcements", order: 540 },
   ],
 });
