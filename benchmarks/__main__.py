@@ -43,6 +43,7 @@ BENCHMARKS = {
         "from the 200 OK to the agent's voice and the card, beside a bare relay", ("--seconds", "40")
     ),
     "inbound": Benchmark("from an INVITE to the card, from the answer to audio both ways, beside a bare relay"),
+    "words": Benchmark("the search for sensitive words and the checks of texts, beside ahocorasick_rs alone"),
     "boards": Benchmark("documents to a thousand browsers on a board, beside a plain loop", ("--seconds", "20")),
 }
 
