@@ -397,3 +397,23 @@ def test_what_was_exported_comes_back_the_same_when_it_is_imported(owner: Browse
     again = owner.get("/api/contacts").get_json()["items"][0]
     for name in ("name", "phones", "company", "title", "email", "birthday", "note", "tags", "groups"):
         assert again[name] == made[name], name
+
+
+@pytest.mark.promise("B3")
+def test_a_contact_is_called_by_one_of_its_numbers_under_its_name(
+    owner: Browser, agent: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+
+    def send(_tenant: int, command: object, **_: Any) -> dict[str, str]:
+        sent.append(command)
+        return {"call_id": "c1"}
+
+    monkeypatch.setattr(streams, "send", send)
+    phones = [{"number": "13812345678"}, {"number": "021-62345678", "label": "work"}]
+    made = contact(owner, "王丽", phones=phones)
+    assert agent.post("/api/dial", {"contact_id": made["id"], "phone_index": 1}).get_json() == {"call_id": "c1"}
+    assert (sent[0].number, sent[0].name, sent[0].card["name"]) == ("+862162345678", "王丽", "王丽")
+    private = contact(owner, "Private", "13900001111", private=True)
+    assert agent.post("/api/dial", {"contact_id": private["id"]}).status_code == 404
+    assert agent.post("/api/dial", {"contact_id": made["id"], "phone_index": 2}).status_code == 422

@@ -42,18 +42,20 @@ def _render(job: ContactJob) -> dict[str, Any]:
     names = (
         "id", "kind", "file_name", "size_bytes", "state", "counts", "error", "created_at", "started_at", "finished_at",
     )  # fmt: skip
-    return {**{n: getattr(job, n) for n in names}, "rejected_file": bool(job.rejected_path)}
+    kept = job.kind == JobKind.EXPORT and job.state == JobState.DONE and jobs.file_path(job).exists()
+    rejected = bool(job.rejected_path) and jobs.rejected_path(job).exists()
+    return {**{n: getattr(job, n) for n in names}, "rejected_file": rejected, "file": kept}
 
 
-@blueprint.get("/contact-imports")
-@requires("contacts.import")
+@blueprint.get("/contact-files")
+@requires("contacts.read")
 @blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, ContactJobPageSchema)
-def list_contact_imports(args: dict[str, Any]) -> dict[str, Any]:
-    """The user's own imports, the newest first."""
-    mine = (ContactJob.created_by == current_actor().user_id, ContactJob.kind == JobKind.IMPORT)
+def list_contact_files(args: dict[str, Any]) -> dict[str, Any]:
+    """The user's own imports and exports, the newest first. Their files are kept for a week."""
+    query = select(ContactJob).where(ContactJob.created_by == current_actor().user_id)
     with tenant_session(tenant_id()) as db:
-        return paged(db, select(ContactJob).where(*mine).order_by(ContactJob.created_at.desc()), args, _render)
+        return paged(db, query.order_by(ContactJob.created_at.desc(), ContactJob.id), args, _render)
 
 
 @blueprint.post("/contact-imports")

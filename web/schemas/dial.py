@@ -6,18 +6,19 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 
 class DialSchema(Schema):
-    """Whom to call: `number` as typed, or the first number of a lead or customer; `number` beside one of them chooses
-    among its numbers (`phone_index` where numbers are masked)."""
+    """Whom to call: `number` as typed, or the first number of a lead, customer or contact of the address book; `number`
+    beside one of them chooses among its numbers (`phone_index` where numbers are masked)."""
 
     number = fields.String(validate=validate.Length(3, 40))
     lead_id = fields.Integer(strict=True)
     customer_id = fields.Integer(strict=True)
+    contact_id = fields.Integer(strict=True)
     phone_index = fields.Integer(strict=True, validate=validate.Range(0, 100))
     campaign_id = fields.Integer(strict=True)
 
     @validates_schema
     def _someone(self, data: dict[str, object], **_: object) -> None:
-        if not {"number", "lead_id", "customer_id"} & data.keys():
+        if not {"number", "lead_id", "customer_id", "contact_id"} & data.keys():
             raise ValidationError("Give a number.", "number")
 
 
