@@ -75,8 +75,10 @@ SEND: Final[Machine[SendState, SendEvent]] = Machine(
         (SendState.APPROVAL, SendEvent.APPROVED): SendState.PREPARING,
         (SendState.APPROVAL, SendEvent.REJECTED): SendState.REJECTED,
         (SendState.APPROVAL, SendEvent.CANCELLED): SendState.CANCELLED,
+        (SendState.APPROVAL, SendEvent.EMPTIED): SendState.DONE,  # rejected, and the rest of it has gone before
         (SendState.SENDING, SendEvent.EMPTIED): SendState.DONE,
         (SendState.SENDING, SendEvent.HELD): SendState.APPROVAL,
+        (SendState.SENDING, SendEvent.APPROVED): SendState.PREPARING,  # what of it waited
         (SendState.SENDING, SendEvent.CANCELLED): SendState.CANCELLED,
     },
     frozenset({SendState.DONE, SendState.CANCELLED, SendState.REJECTED}),

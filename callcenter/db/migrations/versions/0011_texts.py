@@ -231,6 +231,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'key', name=op.f('uq_text_send_tenant_id_key'))
     )
     op.create_index('ix_text_send_open', 'text_send', ['id'], unique=False, postgresql_where=sa.text("state IN ('preparing', 'approval', 'sending')"))
+    op.create_index('ix_text_send_sweep', 'text_send', ['id'], unique=False, postgresql_where=sa.text("(cursor ->> 'stage') IN ('cancel', 'reject')"))
     op.create_index('ix_text_send_tenant_created', 'text_send', ['tenant_id', 'created_at'], unique=False)
     op.create_index(op.f('ix_text_send_tenant_id'), 'text_send', ['tenant_id'], unique=False)
     op.add_column('rule_set', sa.Column('text_windows', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False))

@@ -1,0 +1,19 @@
+"""Who works on a send: one transaction at a time, without holding the send's row, which carriers' processes need."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def take(session: Session, send_id: int) -> bool:
+    """Claim a send until the end of the transaction; False if another transaction has it."""
+    query = text("SELECT pg_try_advisory_xact_lock(hashtextextended('text-send', CAST(:id AS bigint)))")
+    return bool(session.scalar(query, {"id": send_id}))
+
+
+def one_at_a_time(session: Session, tenant_id: int) -> None:
+    """Wait until no other transaction counts this enterprise's texts to a number: two at once would both see that one
+    more is allowed."""
+    query = text("SELECT pg_advisory_xact_lock(hashtextextended('text-caps', CAST(:id AS bigint)))")
+    session.execute(query, {"id": tenant_id})

@@ -1,0 +1,241 @@
+"""A page of recipients becomes texts: rendered, counted, routed, and judged by the checks.
+
+The same for sends, their previews and what is judged again after approval. What holds for all texts of a send is
+gathered once (`Job`); what concerns the numbers of a page is read with a query for each kind of fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from callcenter.auth.models import User
+from callcenter.tenancy.models import Enterprise
+from crm import blacklist
+from crm.phones import time_zone_of
+from smsgateway import route_table, segments, templates
+from smsgateway.checks.pipeline import Judge
+from smsgateway.checks.verdict import (
+    Account,
+    Candidate,
+    Check,
+    Hold,
+    NeedsApproval,
+    Refusal,
+    TextRules,
+    Verdict,
+    Words,
+    World,
+)
+from smsgateway.models import TextSend
+from smsgateway.routing import Chosen, RouteTable
+from smsgateway.sending.audience import Recipient
+from smsgateway.sending.new import MAX_PARTS
+from smsgateway.sending.world import account_of, opted_out, rules_of, sent_to
+from smsgateway.texts import RANK, Kind, Purpose
+from smsgateway.words.store import matcher_of
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A text of a recipient with its verdict. `body` None: the send's, word for word. `not_before` in seconds since
+    the epoch. `price_minor` of a segment."""
+
+    recipient: Recipient
+    body: str | None
+    text: str
+    encoding: str
+    segments: int
+    route: Chosen | None
+    not_before: float
+    verdict: Verdict
+    missing: tuple[str, ...] = ()
+
+    @property
+    def price_minor(self) -> int:
+        return self.route.price_minor if self.route is not None else 0
+
+    @property
+    def cost_minor(self) -> int:
+        return self.price_minor * self.segments
+
+
+@dataclass
+class Job:
+    """What all texts of one send share. `approved`: a person has let what is judged pass."""
+
+    tenant_id: int
+    send_id: int
+    kind: Kind
+    purpose: Purpose
+    body: str
+    subject: str
+    template: templates.Template
+    common: Mapping[str, str]
+    zone: str
+    not_before: datetime | None
+    local_time: bool
+    wait_for_hours: bool
+    needs_approval: bool
+    account: Account
+    rules: TextRules
+    words: Words
+    routes: RouteTable
+    approved: bool = False
+    _counted: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def capped(self) -> bool:
+        """Whether the number of texts somebody gets is limited."""
+        return bool(self.rules.texts_24h or self.rules.texts_30d) and self.purpose in self.rules.purposes
+
+    def count(self, text: str) -> tuple[str, int]:
+        """(encoding, segments) of a body; an MMS is one."""
+        if self.kind is Kind.MMS:
+            return "", 1
+        found = self._counted.get(text)
+        if found is None:
+            counted = segments.count(text)
+            found = (counted.encoding.value, counted.parts)
+            if len(self._counted) < 1000:
+                self._counted[text] = found
+        return found
+
+    def due(self, recipient: Recipient, now: float) -> float:
+        """When the text may go at the earliest, hours left aside."""
+        if self.not_before is None:
+            return now
+        if not self.local_time:
+            return max(now, self.not_before.timestamp())
+        zone = recipient.zone or time_zone_of(recipient.phone) or self.zone
+        return max(now, _in_zone(self.not_before, self.zone, zone))
+
+
+@lru_cache(maxsize=4096)
+def _in_zone(at: datetime, own: str, theirs: str) -> float:
+    """The instant at which it is as late in `theirs` as it is in `own` at `at`."""
+    wall = at.astimezone(ZoneInfo(own)).replace(tzinfo=None)
+    return wall.replace(tzinfo=ZoneInfo(theirs)).timestamp()
+
+
+def job_of(session: Session, send: TextSend, own_keys: frozenset[str], *, approved: bool = False) -> Job:
+    """The job of a send (which need not be stored: previews make one that is not)."""
+    own = session.get_one(Enterprise, send.tenant_id)
+    sender = session.get(User, send.sender_id) if send.sender_id is not None else None
+    today = datetime.now(UTC).astimezone(ZoneInfo(own.time_zone)).date()
+    common = {
+        "agent": sender.name if sender is not None else "",
+        "agent_phone": (sender.service_number or "") if sender is not None else "",
+        "enterprise": own.name,
+        "date": today.isoformat(),
+    }
+    return Job(
+        tenant_id=send.tenant_id, send_id=send.id or 0, kind=Kind(send.kind), purpose=Purpose(send.purpose),
+        body=send.body, subject=send.subject or "", template=templates.parse(send.body, own_keys), common=common,
+        zone=own.time_zone, not_before=send.not_before, local_time=bool(send.local_time),
+        wait_for_hours=send.outside_hours != "refuse", needs_approval=bool(send.needs_approval),
+        account=account_of(own), rules=rules_of(session), words=matcher_of(send.tenant_id),
+        routes=route_table.of(send.tenant_id), approved=approved,
+    )  # fmt: skip
+
+
+def judge(
+    session: Session,
+    job: Job,
+    recipients: Sequence[Recipient],
+    now: float,
+    *,
+    bodies: Mapping[str, str] | None = None,
+    available_minor: int | None = None,
+) -> list[Judged]:
+    """The texts of `recipients` with their verdicts, in order. `bodies`: rendered ones by number, of texts that were
+    rendered before. `available_minor`: what there is to pay with (previews); otherwise the purse decides later."""
+    phones = [r.phone for r in recipients if not r.fault]
+    blacklisted = frozenset(blacklist.blocked(session, phones))
+    stopped = opted_out(session, phones) if job.purpose is Purpose.MARKETING else frozenset()
+    day: Mapping[str, int] = {}
+    month: Mapping[str, int] = {}
+    if job.capped:
+        at = datetime.fromtimestamp(now, UTC)
+        day, month = sent_to(session, job.tenant_id, phones, at, but_send=job.send_id)
+    chosen: dict[str, Chosen | None] = {}
+
+    def route_of(phone: str) -> Chosen | None:
+        if phone not in chosen:
+            chosen[phone] = job.routes.choose(phone, job.kind, job.purpose)
+        return chosen[phone]
+
+    judges: dict[float, Judge] = {}
+
+    def judge_at(due: float) -> Judge:
+        # One for each time at which texts become due: usually one, with the recipients' clocks one for each zone.
+        if due not in judges:
+            judges[due] = Judge(
+                World(
+                    now=due, words=job.words, account=job.account, rules=job.rules, blacklisted=blacklisted,
+                    opted_out=stopped, sent_24h=day, sent_30d=month,
+                    reachable=lambda phone: route_of(phone) is not None,
+                    zones={r.phone: r.zone for r in recipients if r.zone}, zone=job.zone,
+                    wait_for_hours=job.wait_for_hours, sender_needs_approval=job.needs_approval, approved=job.approved,
+                )
+            )  # fmt: skip
+        return judges[due]
+
+    personal, out = job.template.personal, []
+    shared = job.template.render({})
+    left = available_minor
+    for r in recipients:
+        missing: tuple[str, ...] = ()
+        if bodies is not None:
+            text = bodies[r.phone]
+        elif personal:
+            values = {**job.common, **r.values}
+            text, missing = job.template.render(values), job.template.missing(values)
+        else:
+            text = shared
+        encoding, parts = job.count(text)
+        due = job.due(r, now)
+        verdict: Verdict
+        if r.fault:
+            verdict = Refusal(Check.NUMBER, r.fault)
+        else:
+            said = f"{job.subject}\n{text}".strip() if job.kind is Kind.MMS else text
+            if job.kind is Kind.MMS and not said:
+                said = "…"  # pictures alone: there are no words to judge
+            verdict = judge_at(due).judge_all([Candidate(r.phone, said, job.kind, job.purpose, parts)])[0]
+            if parts > MAX_PARTS and not isinstance(verdict, Refusal):
+                verdict = Refusal(Check.WORDS, "too_many_parts", {"parts": parts, "limit": MAX_PARTS})
+        route = None if isinstance(verdict, Refusal) else route_of(r.phone)
+        judged = Judged(
+            r, None if text == job.body else text, text, encoding, parts, route,
+            verdict.until if isinstance(verdict, Hold) else due, verdict, missing,
+        )  # fmt: skip
+        if left is not None and not isinstance(verdict, Refusal | NeedsApproval):
+            if judged.cost_minor > left:
+                judged = refused_for_balance(judged, left)
+            else:
+                left -= judged.cost_minor
+        out.append(judged)
+    return out
+
+
+def refused_for_balance(judged: Judged, available_minor: int | None = None) -> Judged:
+    """The same text, refused because it can't be paid."""
+    params: dict[str, Any] = {"cost_minor": judged.cost_minor}
+    if available_minor is not None:
+        params["available_minor"] = available_minor
+    refusal = Refusal(Check.BALANCE, "not_enough", params)
+    return Judged(
+        judged.recipient, judged.body, judged.text, judged.encoding, judged.segments, None, judged.not_before, refusal
+    )
+
+
+def rank_of(purpose: Purpose) -> int:
+    """Place in a carrier's queue."""
+    return RANK[purpose]

@@ -1,0 +1,45 @@
+"""A send's figures on its live topic `send:{id}`, and what is told to people about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from callcenter.clock import wall_s
+from callcenter.db.outbox import tell
+from callcenter.db.session import tenant_session
+from callcenter.events import streams
+from smsgateway.models import TextSend
+from smsgateway.texts import TextState
+
+_FIGURES = (*(s.value for s in TextState), "state", "asked", "duplicates", "charged_minor", "segments")
+
+
+def document(send: TextSend) -> dict[str, Any]:
+    """What is shown of a send that moves: id, state, asked, expected, duplicates, charged_minor, segments, and the
+    number of texts in each state."""
+    audience = send.audience if isinstance(send.audience, dict) else {}
+    figures = {name: getattr(send, name) for name in _FIGURES}
+    return {"id": send.id, **figures, "expected": max(int(audience.get("expected") or 0), send.asked)}
+
+
+def announce(tenant_id: int, send_id: int) -> None:
+    """Push the figures as they are now to whoever looks at the send."""
+    with tenant_session(tenant_id) as session:
+        send = session.get(TextSend, send_id)
+        found = document(send) if send is not None else None
+    if found is not None:
+        streams.publish(tenant_id, f"send:{send_id}", found)
+
+
+def notify(session: Session, send: TextSend, event: str, *, by: str = "", reason: str = "") -> None:
+    """Tell the sender what became of a send, when the transaction commits: `event` is passed, rejected or stopped."""
+    if send.sender_id is None:
+        return
+    at = wall_s()
+    notice = {
+        "kind": "texts", "id": f"texts-{send.id}-{event}-{int(at)}", "at": at, "event": event, "send_id": send.id,
+        "from_name": by, "text": send.body[:80], "reason": reason,
+    }  # fmt: skip
+    tell(session, "live", topic=f"user:{send.sender_id}", payload=notice)
