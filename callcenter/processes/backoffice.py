@@ -15,9 +15,10 @@ from collections.abc import Callable
 from callcenter import config, log
 from callcenter.db.models import load_all
 from callcenter.events import streams
-from callcenter.processes import alerting, lookups, recorder, relay
+from callcenter.processes import alerting, forwarding, lookups, recorder, relay
 from callcenter.processes.scheduler import Scheduler
 from dialer.feeder import Feeder
+from smsgateway.purse import watch
 
 logger = logging.getLogger(__name__)
 AGAIN_S = 1.0
@@ -29,6 +30,8 @@ LOOPS: dict[str, Callable[[threading.Event], None]] = {
     "scheduler": lambda stop: Scheduler().run(stop),
     "lookups": lookups.run,
     "alerts": alerting.run,
+    "purse": watch.run,
+    "forwards": forwarding.run,
 }
 
 

@@ -8,8 +8,8 @@ punctuation and emoji do not matter, and an echoed instruction ("reply TD to uns
   (`first_word`), as "STOP please" and "退订谢谢" do. Words with another meaning (T, R, N, END, CANCEL, 取消 …) never
   count by that alone: "End of May suits me" is an answer.
 
-English words are those of the CTIA's messaging principles and of 47 CFR 64.1200(a)(10); Chinese ones are what senders and
-operators print under their texts (回T退订, 拒收请回复R, 0000); the others are the like words of those languages.
+English words are those of the CTIA's messaging principles and of 47 CFR 64.1200(a)(10); Chinese ones are what senders
+and operators print under their texts (回T退订, 拒收请回复R, 0000); the others are the like words of those languages.
 """
 
 from __future__ import annotations
