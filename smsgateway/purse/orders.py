@@ -66,15 +66,21 @@ def account_of(session: Session, tenant_id: int, kind: str) -> PurseAccount:
     return account
 
 
-def amount_of(given: str, currency: str, *, least: str = "", most: str = "", field: str = "amount") -> int:
+def amount_of(
+    given: str, currency: str, *, least: str = "", most: str = "", field: str = "amount", signed: bool = False,
+    zero: bool = True,
+) -> int:  # fmt: skip
     """The amount that a person typed, in minor units. Limits are decimal text. Raises InvalidInput on `field`."""
     try:
         value = money.parse(given, currency)
+        if (value < 0 and not signed) or (value == 0 and not zero):
+            raise money.NotAnAmount(given)
     except money.NotAnAmount:
         raise InvalidInput(
             "Check the marked fields.", code="not_an_amount", fields={field: "Write an amount such as 100.00."}
         ) from None
-    low, high = money.parse(least or "0", currency), money.parse(most, currency) if most else money.MOST_MINOR
+    low = money.parse(least, currency) if least else -money.MOST_MINOR
+    high = money.parse(most, currency) if most else money.MOST_MINOR
     if not low <= value <= high:
         raise InvalidInput(
             "The amount is outside the limits.",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, case, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from callcenter.auth.models import User
@@ -47,7 +48,7 @@ def prices(session: Session, tenant_id: int, now: datetime) -> dict[tuple[str, s
     newest = (
         select(TextPrice.route_id, TextPrice.price_minor)
         .where(TextPrice.enterprise_id == tenant_id, TextPrice.valid_from <= now)
-        .distinct(TextPrice.route_id)
+        .ext(distinct_on(TextPrice.route_id))
         .order_by(TextPrice.route_id, TextPrice.valid_from.desc(), TextPrice.id.desc())
         .subquery()
     )

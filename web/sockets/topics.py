@@ -4,8 +4,8 @@
 and `campaigns` are all of the enterprise's at once. `import:{id}` is an import's progress,
 `contact-job:{id}` that of a file into or out of the address book, `trunks` the health of all
 trunks, `menus` the callers in menus, `user:{id}` notices for one user, `flow-try:{id}` the menu that a user tries;
-`parked` the parked calls; `tasks` and `callbacks` tell only that some have changed. A topic that nobody named here is
-refused.
+`parked` the parked calls, `purse` the balances; `tasks`, `callbacks` and `texts` (those that came in) tell only that
+some have changed. A topic that nobody named here is refused.
 """
 
 from __future__ import annotations
@@ -28,10 +28,14 @@ PERMISSIONS: Final[dict[str, str]] = {
     "parked": "desk.use",
     "tasks": "tasks.read",
     "callbacks": "customers.read",
+    "purse": "purse.read",
+    "texts": "texts.read",
 }
 # Topics that are all documents of another kind at once.
 COLLECTIONS: Final[dict[str, str]] = {"agents": "agent", "queues": "queue", "campaigns": "campaign"}
-WHOLE: Final = frozenset({*COLLECTIONS, "trunks", "parked", "menus", "tasks", "callbacks"})  # topics without an id
+WHOLE: Final = frozenset(
+    {*COLLECTIONS, "trunks", "parked", "menus", "tasks", "callbacks", "purse", "texts"}
+)  # topics without an id
 OWN: Final = frozenset({"agent", "user", "flow-try"})  # the user's own one is always shown
 MAX_LENGTH: Final = 80
 
