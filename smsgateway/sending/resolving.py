@@ -199,7 +199,7 @@ class Resolver:
         """The number at the other end of the actor's call, or of one that the actor may see."""
         document = streams.snapshot(self.actor.tenant_id, f"agent:{self.actor.user_id}")
         live = document.get("call") if isinstance(document, dict) else None
-        if isinstance(live, dict) and live.get("id") == call_id and live.get("phone_e164"):
+        if isinstance(live, dict) and live.get("call_id") == call_id and live.get("phone_e164"):
             return str(live["phone_e164"])
         call = self.session.get(Call, call_id)
         seen = visible_user_ids(self.session, self.actor)
