@@ -76,7 +76,7 @@ class Smpp:
     def __init__(self, settings: Settings, window: int, listener: Listener, name: str = "") -> None:
         self.settings, self.window, self.listener, self.name = settings, max(1, window), listener, name
         self._writer = Writer(settings)
-        self._joiner = Joiner(settings)
+        self._joiner = Joiner(settings.join_s, settings.gsm7)
         modes = (pdu.BIND_TRANSCEIVER,) if settings.mode == "transceiver" else (pdu.BIND_TRANSMITTER, pdu.BIND_RECEIVER)
         self._links = [Link(self, command) for _ in range(settings.binds) for command in modes]
         self._tasks: set[asyncio.Task[None]] = set()

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from smsgateway.carriers import smpp_pdu as pdu
-from smsgateway.carriers.smpp_settings import Settings
 from smsgateway.carriers.smpp_text import decode
 
 MOST_TEXTS: Final = 5000  # that wait for parts; the oldest is given up for one more
@@ -79,8 +78,9 @@ Key = tuple[str, str, int, int]  # from, to, reference, parts
 class Joiner:
     """Puts parts together by sender, recipient, reference and number of parts."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, join_s: float, default: str) -> None:
+        """`join_s`: how long a part waits for the others; `default`: what data_coding 0 is."""
+        self.join_s, self.default = join_s, default
         self._waiting: dict[Key, _Waiting] = {}
 
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class Joiner:
     def take(self, message: pdu.ShortMessage, now: float) -> tuple[Key | None, str | None]:
         """The text if it is whole now, else the key under which it waits. A part that comes twice counts once."""
         place, raw = place_of(message)
-        said = decode(message.data_coding, raw, default=self.settings.gsm7)
+        said = decode(message.data_coding, raw, default=self.default)
         if place is None:
             return None, said
         key = (message.source, message.destination, place.ref, place.total)
@@ -106,5 +106,5 @@ class Joiner:
 
     def overdue(self, now: float) -> list[tuple[Key, str]]:
         """Texts whose other parts have not come in time, with what there is of them. They are forgotten here."""
-        late = [k for k, w in self._waiting.items() if now - w.since >= self.settings.join_s]
+        late = [k for k, w in self._waiting.items() if now - w.since >= self.join_s]
         return [(key, self._waiting.pop(key).text()) for key in late]

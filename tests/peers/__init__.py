@@ -1,0 +1,1 @@
+"""Peers that tests start as processes of their own."""
