@@ -84,7 +84,9 @@ def _off(session: Session) -> set[str]:
     return set(session.scalars(select(BuiltInWordOff.key)))
 
 
-def add_words(session: Session, actor: Actor, words: Sequence[str], category: str = shipped.OWN) -> Added:
+def add_words(
+    session: Session, actor: Actor, words: Sequence[str], category: str = shipped.OWN, *, enabled: bool = True
+) -> Added:
     """Add to the enterprise's own words; one that is there and disabled is enabled. Wrong ones are left out and told.
 
     Raises InvalidInput if there is none to add, or if they would be more than `MOST_OWN`.
@@ -96,14 +98,20 @@ def add_words(session: Session, actor: Actor, words: Sequence[str], category: st
     added = 0
     for at in range(0, len(good), _BATCH):
         rows = [
-            {"tenant_id": actor.tenant_id, "word": w, "category": category, "created_by": actor.user_id}
+            {
+                "tenant_id": actor.tenant_id,
+                "word": w,
+                "category": category,
+                "enabled": enabled,
+                "created_by": actor.user_id,
+            }
             for w in good[at : at + _BATCH]
         ]
         statement = insert(SensitiveWord).values(rows)
         statement = statement.on_conflict_do_update(
             index_elements=["tenant_id", "word"],
             set_={"enabled": True, "updated_at": func.now()},
-            where=SensitiveWord.enabled.is_(False),
+            where=SensitiveWord.enabled.is_(False) & statement.excluded.enabled,
         )
         added += len(session.scalars(statement.returning(SensitiveWord.id)).all())
     if added:
@@ -111,11 +119,17 @@ def add_words(session: Session, actor: Actor, words: Sequence[str], category: st
     return Added(added, len(good) - added, rejected, tuple(wrong))
 
 
-def edit_word(session: Session, actor: Actor, word_id: int, *, word: str | None, category: str | None) -> SensitiveWord:
-    """Change a word of the enterprise's own. Raises NotFound, InvalidInput, Conflict (it is there already)."""
+def own_word(session: Session, word_id: int) -> SensitiveWord:
+    """A word of the enterprise's own. Raises NotFound."""
     row = session.get(SensitiveWord, word_id)
     if row is None:
         raise NotFound("There is no such word.")
+    return row
+
+
+def edit_word(session: Session, actor: Actor, word_id: int, *, word: str | None, category: str | None) -> SensitiveWord:
+    """Change a word of the enterprise's own. Raises NotFound, InvalidInput, Conflict (it is there already)."""
+    row = own_word(session, word_id)
     before = {"word": row.word, "category": row.category}
     if word is not None:
         word = tidy(word)

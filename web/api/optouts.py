@@ -29,7 +29,7 @@ def list_opt_outs(args: dict[str, Any]) -> dict[str, Any]:
     with tenant_session(tenant_id()) as db:
         page = paged(db, query, args)
         ids = {row.created_by for row in page["items"] if row.created_by is not None}
-        names = dict(db.execute(select(User.id, User.name).where(User.id.in_(ids))).tuples().all()) if ids else {}
+        names = {u.id: u.name for u in db.execute(select(User.id, User.name).where(User.id.in_(ids)))} if ids else {}
     actor = current_actor()
     page["items"] = [
         {

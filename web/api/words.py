@@ -66,7 +66,17 @@ def list_words(args: dict[str, Any]) -> dict[str, Any]:
 def add_words(given: dict[str, Any]) -> dict[str, Any]:
     """Add one or many words of the enterprise's own."""
     with tenant_session(tenant_id()) as db:
-        return _added(actions.add_words(db, current_actor(), given["words"], given["category"]))
+        done = actions.add_words(db, current_actor(), given["words"], given["category"], enabled=given["enabled"])
+        return _added(done)
+
+
+@blueprint.get("/<int:word_id>")
+@requires("words.read")
+@blueprint.response(200, OwnWordSchema)
+def get_word(word_id: int) -> SensitiveWord:
+    """A word of the enterprise's own."""
+    with tenant_session(tenant_id()) as db:
+        return actions.own_word(db, word_id)
 
 
 @blueprint.patch("/<int:word_id>")

@@ -31,6 +31,7 @@ class NewWordsSchema(Schema):
         fields.String(validate=validate.Length(max=200)), required=True, validate=validate.Length(1, 20_000)
     )
     category = fields.String(load_default=shipped.OWN, validate=_CATEGORY)
+    enabled = fields.Boolean(load_default=True)
 
 
 class EditWordSchema(Schema):
