@@ -164,8 +164,6 @@ def _file(session: Session, audience: Any, whose: Whose, _: Any, after: Any, lim
                 if not line:
                     return out, None
                 phone, fault, *cells = decode(line)
-                if not phone and not any(cells):
-                    continue
                 given = files.values(columns, cells)
                 name = given.get("name", "")
                 if fault:
@@ -217,7 +215,6 @@ def _leads(
     if after is not None:
         query = query.where(Lead.phone_e164 > str(after))
     rows = session.scalars(query.order_by(Lead.phone_e164).limit(limit)).all()
-    session.expunge_all()  # a million of them would stay in memory otherwise
     return [of_lead(x, x.phone_e164) for x in rows], rows[-1].phone_e164 if len(rows) == limit else None
 
 
@@ -237,7 +234,6 @@ def of_customer(customer: Customer, phone: str) -> Recipient:
 def _customers(session: Session, audience: Any, whose: Whose, _: Any, after: Any, limit: int) -> Found:
     query = select(Customer).where(*customers_that(audience["customers"], whose), Customer.id > int(after or 0))
     rows = session.scalars(query.order_by(Customer.id).limit(limit)).all()
-    session.expunge_all()
     return [of_customer(c, c.phones[0]) for c in rows], rows[-1].id if len(rows) == limit else None
 
 

@@ -165,7 +165,7 @@ def _read(
                         wrong.append(Wrong(batch.first_no + i, text[:60], fault.value))
                 else:
                     good += 1
-                number = phone.e164 if phone is not None and fault is None else text[:40]
+                number = phone.e164 if phone is not None and fault is None else text[:40] or f"#{batch.first_no + i}"
                 cells = [c.strip()[:_CELL] for c in row[: len(columns)]]
                 if len(first) < _FIRST_SHOWN:
                     first.append(tuple(cells))

@@ -124,8 +124,11 @@ def _in_zone(at: datetime, own: str, theirs: str) -> float:
     return wall.replace(tzinfo=ZoneInfo(theirs)).timestamp()
 
 
-def job_of(session: Session, send: TextSend, own_keys: frozenset[str], *, approved: bool = False) -> Job:
-    """The job of a send (which need not be stored: previews make one that is not)."""
+def job_of(
+    session: Session, send: TextSend, own_keys: frozenset[str], *, approved: bool = False, rendered: bool = False
+) -> Job:
+    """The job of a send (which need not be stored: previews make one that is not). `rendered`: bodies come with their
+    texts, none is to be made."""
     own = session.get_one(Enterprise, send.tenant_id)
     sender = session.get(User, send.sender_id) if send.sender_id is not None else None
     today = datetime.now(UTC).astimezone(ZoneInfo(own.time_zone)).date()
@@ -135,9 +138,10 @@ def job_of(session: Session, send: TextSend, own_keys: frozenset[str], *, approv
         "enterprise": own.name,
         "date": today.isoformat(),
     }
+    template = templates.Template(()) if rendered else templates.parse(send.body, own_keys)
     return Job(
         tenant_id=send.tenant_id, send_id=send.id or 0, kind=Kind(send.kind), purpose=Purpose(send.purpose),
-        body=send.body, subject=send.subject or "", template=templates.parse(send.body, own_keys), common=common,
+        body=send.body, subject=send.subject or "", template=template, common=common,
         zone=own.time_zone, not_before=send.not_before, local_time=bool(send.local_time),
         wait_for_hours=send.outside_hours != "refuse", needs_approval=bool(send.needs_approval),
         account=account_of(own), rules=rules_of(session), words=matcher_of(send.tenant_id),
@@ -152,10 +156,11 @@ def judge(
     now: float,
     *,
     bodies: Mapping[str, str] | None = None,
+    dues: Mapping[str, float] | None = None,
     available_minor: int | None = None,
 ) -> list[Judged]:
-    """The texts of `recipients` with their verdicts, in order. `bodies`: rendered ones by number, of texts that were
-    rendered before. `available_minor`: what there is to pay with (previews); otherwise the purse decides later."""
+    """The texts of `recipients` with their verdicts, in order. `bodies` and `dues` (the earliest time), by number, of
+    texts that were made before. `available_minor`: what there is to pay with, for previews; else the purse decides."""
     phones = [r.phone for r in recipients if not r.fault]
     blacklisted = frozenset(blacklist.blocked(session, phones))
     stopped = opted_out(session, phones) if job.purpose is Purpose.MARKETING else frozenset()
@@ -200,10 +205,10 @@ def judge(
         else:
             text = shared
         encoding, parts = job.count(text)
-        due = job.due(r, now)
+        due = job.due(r, now) if dues is None else max(now, dues[r.phone])
         verdict: Verdict
         if r.fault:
-            verdict = Refusal(Check.NUMBER, r.fault)
+            verdict = Refusal(Check.NUMBER, "not_e164", {"fault": r.fault})
         else:
             said = f"{job.subject}\n{text}".strip() if job.kind is Kind.MMS else text
             if job.kind is Kind.MMS and not said:
@@ -234,6 +239,20 @@ def refused_for_balance(judged: Judged, available_minor: int | None = None) -> J
     return Judged(
         judged.recipient, judged.body, judged.text, judged.encoding, judged.segments, None, judged.not_before, refusal
     )
+
+
+def detail_of(j: Judged) -> dict[str, Any]:
+    """What is stored with a text that was refused or held: {params, hits}."""
+    verdict = j.verdict
+    out: dict[str, Any] = {}
+    if isinstance(verdict, Refusal) and verdict.params:
+        out["params"] = dict(verdict.params)
+    if isinstance(verdict, Refusal | NeedsApproval) and verdict.hits:
+        out["hits"] = [
+            {"word": h.word, "category": h.category, "start": h.start, "end": h.end, "contiguous": h.contiguous}
+            for h in verdict.hits
+        ]
+    return out
 
 
 def rank_of(purpose: Purpose) -> int:

@@ -18,7 +18,7 @@ from smsgateway.checks.verdict import Check, Hold, NeedsApproval, Refusal
 from smsgateway.models import TextSend
 from smsgateway.purse.models import PurseAccount
 from smsgateway.sending.audience import Recipient, read
-from smsgateway.sending.judging import Job, Judged, job_of, judge
+from smsgateway.sending.judging import Job, Judged, detail_of, job_of, judge
 from smsgateway.sending.new import NewSend
 from smsgateway.sending.resolving import Resolver, check_body, instant, own_keys, pictures, whose
 
@@ -144,20 +144,6 @@ def _shown(j: Judged) -> dict[str, Any]:
         "phone": j.recipient.phone, "name": j.recipient.name, "params": detail_of(j).get("params") or {},
         "body": j.text if hits else "", "hits": hits,
     }  # fmt: skip
-
-
-def detail_of(j: Judged) -> dict[str, Any]:
-    """What is stored with a text that was refused or held: {params, hits}."""
-    verdict = j.verdict
-    out: dict[str, Any] = {}
-    if isinstance(verdict, Refusal) and verdict.params:
-        out["params"] = dict(verdict.params)
-    if isinstance(verdict, Refusal | NeedsApproval) and verdict.hits:
-        out["hits"] = [
-            {"word": h.word, "category": h.category, "start": h.start, "end": h.end, "contiguous": h.contiguous}
-            for h in verdict.hits
-        ]
-    return out
 
 
 def _good_samples(judged: list[Judged]) -> list[Judged]:

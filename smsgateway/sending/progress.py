@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -30,7 +31,12 @@ def announce(tenant_id: int, send_id: int) -> None:
         send = session.get(TextSend, send_id)
         found = document(send) if send is not None else None
     if found is not None:
-        streams.publish(tenant_id, f"send:{send_id}", found)
+        push(tenant_id, found)
+
+
+def push(tenant_id: int, found: Mapping[str, Any]) -> None:
+    """Push a `document` to whoever looks at the send."""
+    streams.publish(tenant_id, f"send:{found['id']}", found)
 
 
 def notify(session: Session, send: TextSend, event: str, *, by: str = "", reason: str = "") -> None:
