@@ -19,12 +19,14 @@ from crm.addressbook.models import Contact
 from crm.models import Customer
 from crm.queries import typed
 from crm.queries.by_phone import customers_with
+from smsgateway.checks.verdict import Check
 from smsgateway.inbound import answers, forwarding, settings
 from smsgateway.inbound.fold import ANSWERS_WITHIN_H, CONFIRM_EVERY_H, Folded, Past, Settings, fold
 from smsgateway.inbound.keywords import Wish
 from smsgateway.inbound.models import Conversation, InboundText
 from smsgateway.models import OptOut, TextMessage, TextSend
 from smsgateway.optouts import actions as optouts
+from smsgateway.sending.cancelling import cancel_for
 from smsgateway.texts import Source, TextState
 
 ACTOR: Final = "texts"  # the name under which the audit log keeps what came in by a text
@@ -58,13 +60,18 @@ def store(session: Session, tenant_id: int, texts: Sequence[Incoming], now: date
     actor = Actor(tenant_id, None, ACTOR)
     given = settings.read(session)
     ids: list[int] = []
+    stopped: set[str] = set()
     for text in texts:
-        ids.append(_store_one(session, actor, given, text, now))
+        ids.append(_store_one(session, actor, given, text, now, stopped))
+    # Once for all: texts, sends and purse are locked in the order that all keep to.
+    cancel_for(session, tenant_id, stopped, Check.OPT_OUT.value)
     tell(session, "live", topic="texts", payload={"changed": now.timestamp()})
     return ids
 
 
-def _store_one(session: Session, actor: Actor, given: Settings, text: Incoming, now: datetime) -> int:
+def _store_one(
+    session: Session, actor: Actor, given: Settings, text: Incoming, now: datetime, stopped: set[str]
+) -> int:
     folded = fold(text.body, given, _past(session, text, now))
     answered, agent = _answered(session, text.phone, now)
     row = InboundText(
@@ -79,6 +86,7 @@ def _store_one(session: Session, actor: Actor, given: Settings, text: Incoming, 
     conversation = _conversation(session, text, folded, agent, now)
     if folded.wish is Wish.OUT:
         optouts.stop(session, actor, text.phone, folded.keyword)
+        stopped.add(text.phone)
     elif folded.wish is Wish.IN and folded.changes:
         optouts.resume(session, actor, text.phone)
     if folded.confirm:

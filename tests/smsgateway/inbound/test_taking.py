@@ -23,6 +23,7 @@ from smsgateway.inbound import taking, whose
 from smsgateway.inbound.models import Conversation, InboundText, TextAnswering, TextKeyword, UnclaimedText
 from smsgateway.inbound.taking import Taken, claim, take, take_all
 from smsgateway.models import OptOut, TextMessage, TextSend, TextTemplate
+from smsgateway.texts import RANK, Purpose
 
 LI = "+8613812345678"
 CHEN = "+8613900000001"
@@ -251,6 +252,26 @@ def test_an_opt_out_begins_at_once_is_confirmed_once_and_ends_by_a_word(acme: in
     say("开通", 60 * 24 * 2)
     assert len([s for s in rows(acme, TextSend) if s.source == "opt_out"]) == 3
     assert [r.did for r in rows(acme, InboundText)] == ["opt_out"] * 3 + ["opt_in", "opt_out", "opt_in"]
+
+
+@pytest.mark.promise("S8")
+def test_an_opt_out_cancels_the_marketing_that_is_queued_for_that_number_only(acme: int, carrier: int) -> None:
+    sent(acme, carrier)
+    texts = {
+        (phone, purpose, state): sent(acme, carrier, phone, purpose=purpose, state=state)
+        for phone in (LI, CHEN)
+        for purpose in ("marketing", "service")
+        for state in ("queued", "submitting")
+    }
+    with tenant_session(acme) as db:
+        for (_, purpose, _), id_ in texts.items():
+            db.get_one(TextMessage, id_).rank = RANK[Purpose(purpose)]
+    take(came("STOP"), carrier)
+    states = {r.id: (r.state, r.check_name) for r in rows(acme, TextMessage)}
+    assert states.pop(texts[LI, "marketing", "queued"]) == ("cancelled", "opt_out")
+    assert all(states[id_] == (key[2], "") for key, id_ in texts.items() if id_ in states)
+    cancelled = next(s for s in rows(acme, TextSend) if s.cancelled)
+    assert (cancelled.queued, cancelled.cancelled, cancelled.state) == (0, 1, "done")
 
 
 def test_an_enterprise_that_may_not_send_still_hears_what_it_is_told(acme: int, carrier: int) -> None:
