@@ -44,6 +44,9 @@ BENCHMARKS = {
     ),
     "inbound": Benchmark("from an INVITE to the card, from the answer to audio both ways, beside a bare relay"),
     "words": Benchmark("the search for sensitive words and the checks of texts, beside ahocorasick_rs alone"),
+    "purse": Benchmark(
+        "texts a second that many processes pay for from one account, beside bare UPDATEs", ("--batches", "8")
+    ),
     "boards": Benchmark("documents to a thousand browsers on a board, beside a plain loop", ("--seconds", "20")),
 }
 
