@@ -3,11 +3,11 @@
     python -m benchmarks.purse [--processes 100] [--batches 20] [--batch 500]
 
 Each process reserves its batches, then settles a part of each, gives some of that back and refunds the rest, in a
-second transaction, as a preparer and a carrier's process do. Every key is used by two processes: one of the two books, the
-other gets the same reservation and finds it spent, as it is with requests and receipts that come twice. At the end the
-account must hold to the cent what was not spent, and the ledger must sum to zero. The floor: as many processes each add
-to one row of one table and commit, once for every batch. PostgreSQL is the one that comes with the product, with its
-durable settings.
+second transaction, as a preparer and a carrier's process do. Every key is used by two processes: one of the two books,
+the other gets the same reservation and finds it spent, as it is with requests and receipts that come twice. At the end
+the account must hold to the cent what was not spent, and the ledger must sum to zero. The floor: as many processes each
+add to one row of one table and commit, once for every batch. PostgreSQL is the one that comes with the product, with
+its durable settings.
 """
 
 from __future__ import annotations
@@ -220,8 +220,8 @@ def main() -> int:
     print(f"{processes} processes, one account, {tried} batches of {batch}, every key twice")
     print(
         f"purse       {took:7.2f} s  {rate:8.0f} texts/s  {tried / took:6.0f} batches/s  "
-        f"({done.settled} texts settled, {done.refunded} refunded, {done.given_back} given back; {done.repeated} batches "
-        f"were repeated, {done.short} found no money)"
+        f"({done.settled} texts settled, {done.refunded} refunded, {done.given_back} given back; "
+        f"{done.repeated} batches were repeated, {done.short} found no money)"
     )
     print(f"one UPDATE  {floor:7.2f} s  {'':8}          {tried / floor:6.0f} batches/s")
     print(f"ratio       {took / floor:7.1f}; load average {os.getloadavg()[0]:.1f}")
