@@ -171,9 +171,12 @@ def _texts(session: Session, fresh: Mapping[tuple[int, str, int], Receipt], poli
 
 
 def _money(row: Any, before: TextState, after: TextState, policy: Policy) -> tuple[int, str]:
-    """(what is charged now, the booking that makes it so). A doubtful text's price is still reserved."""
+    """(what is charged now, the booking that makes it so). A doubtful text's price is still reserved, unless the wait
+    for its receipt was given up."""
     cost = row.price_minor * row.segments
     if before is TextState.DOUBTFUL:
+        if row.reservation_id is None:
+            return 0, ""
         return (0, "refund") if policy.gives_back(after) else (cost, "settle")
     return (0, "give_back") if policy.gives_back(after) else (row.charged_minor, "")
 
