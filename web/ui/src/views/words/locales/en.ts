@@ -21,7 +21,7 @@ export default {
       pornography: "Pornography",
       drugs: "Drugs",
       weapons: "Weapons",
-      loans: "Loans and usury",
+      loans: "Usury",
       invoices: "Forged papers",
       politics: "Incitement",
       insults: "Insults",
