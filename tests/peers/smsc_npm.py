@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import queue
+import random
 import subprocess
 import threading
 from pathlib import Path
 from typing import Any
 
+from callcenter.embedded.services import free_port
 from tools import npm
 
 FOLDER = Path(__file__).parent / "smsc"
@@ -20,7 +22,7 @@ class NpmSmsc:
     def __init__(self, **settings: Any) -> None:
         assert (FOLDER / "node_modules" / "smpp").is_dir(), "run `make test` once: it installs the SMSC"
         self.process = subprocess.Popen(
-            [str(npm.HOME / "bin" / "node"), "smsc.js", json.dumps({"port": 0, **settings})],
+            [str(npm.HOME / "bin" / "node"), "smsc.js", json.dumps({"port": free_port(random.randrange(10_000, 31_000)), **settings})],
             cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
