@@ -22,7 +22,7 @@ from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.port import Attachment, Inbound
 from smsgateway.inbound import forwarding as posts
 from smsgateway.inbound import whose
-from smsgateway.inbound.models import InboundText
+from smsgateway.inbound.models import InboundText, TextForward
 from smsgateway.inbound.taking import take_all
 from smsgateway.models import TextMessage, TextSend, TextTemplate
 from tests.web.conftest import Browser, add_user
@@ -249,7 +249,7 @@ def receiver() -> Iterator[Receiver]:
 
 def due_now(tenant: int) -> None:
     with tenant_session(tenant) as db:
-        for row in db.scalars(select(posts.TextForward).where(posts.TextForward.state == "waiting")):
+        for row in db.scalars(select(TextForward).where(TextForward.state == "waiting")):
             row.next_at = utc_now()
 
 
