@@ -85,6 +85,7 @@ export default {
     mute: "Mute or unmute",
     transfer: "Transfer",
     conference: "Bring the consulted one in",
+    text: "Text to the customer",
     keypad: "Keypad",
     pause: "Pause or go available",
     outcome: "Choose the outcome",

@@ -85,6 +85,7 @@ export default {
     mute: "静音或取消静音",
     transfer: "转接",
     conference: "让被咨询人加入",
+    text: "给客户发短信",
     keypad: "拨号键盘",
     pause: "示忙或置为空闲",
     outcome: "选择通话结果",

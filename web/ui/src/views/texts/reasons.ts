@@ -1,0 +1,27 @@
+/** Why a text was refused or is held: a sentence for each check and rule, with what it says of itself. */
+import { useI18n } from "vue-i18n";
+import { format } from "@/kit";
+import { money } from "./money";
+
+/** Parameters that are instants, in seconds since the epoch. */
+const INSTANTS = new Set(["until", "opens"]);
+
+export function useReasons() {
+  const { t, te } = useI18n();
+
+  /** In plain words. `params` as the check gave them. */
+  function reason(check: string, rule: string, params: Record<string, unknown> = {}, currency = "CNY"): string {
+    const key = `texts.refusal.${check}.${rule}`;
+    const shown = Object.fromEntries(
+      Object.entries(params).map(([name, value]) => {
+        if (typeof value !== "number") return [name, String(value ?? "")];
+        if (INSTANTS.has(name)) return [name, format.dateTime(value)];
+        return [name, name.endsWith("_minor") ? money(value, currency) : format.integer(value)];
+      }),
+    );
+    if (te(key)) return t(key, shown);
+    return te(`texts.check.${check}`) ? t(`texts.check.${check}`) : t("texts.refused_otherwise");
+  }
+
+  return { reason };
+}
