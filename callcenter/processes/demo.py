@@ -17,6 +17,7 @@ from callcenter.db.outbox import settings_changed
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.numbers import actions as numbers
 from callcenter.numbers.models import DidNumber
+from callcenter.processes.demobook import fill_book
 from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.actions import open_enterprise
 from callcenter.tenancy.models import Department, Enterprise
@@ -161,6 +162,7 @@ def _fill(session: Session, carrier_port: int) -> None:
     queues = _queues(session, users, script)
     _menu(session, queues)
     _hotline(session, queues["service"])
+    fill_book(session, session.scalars(select(User.id).where(User.built_in)).one())
     for entity, id_ in [
         ("rule_set", hours.id),
         ("campaign", campaign.id),
