@@ -4,7 +4,8 @@ An action calls `tell(session, topic, **body)` beside its writes. The relay (bac
 rows out in order and deletes them. Delivery is at least once, so every receiver tolerates a repetition.
 
 Topics: `settings` (entity, id: the relay re-reads that entity and gives the engine its new document), `command` (type,
-body: sent to the tenant's engine as it is), `live` (topic, payload: pushed to the tenant's browsers).
+body: sent to the tenant's engine as it is), `live` (topic, payload: pushed to the tenant's browsers), `blacklisted`
+(phones: texts that wait for these numbers are cancelled).
 """
 
 from __future__ import annotations

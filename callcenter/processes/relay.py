@@ -22,6 +22,7 @@ from callcenter.events.envelope import Envelope
 from callcenter.processes import documents
 from callcenter.tenancy.models import Enterprise
 from crm import blacklist
+from smsgateway.sending.cancelling import cancel_for
 from smsgateway.words import store as words
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,9 @@ def _carry_one(tenant: int, topic: str, body: dict[str, Any]) -> None:
     elif topic == "command":
         envelope = Envelope(ids.new_id(), str(body["type"]), 1, tenant, wall_s(), dict(body["body"]))
         streams.send_envelope(envelope, wait_s=None)
+    elif topic == "blacklisted":
+        with tenant_session(tenant) as session:
+            cancel_for(session, tenant, body["phones"], "blacklist")
     elif topic == "live":
         streams.publish(tenant, str(body["topic"]), body["payload"])
     else:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callcenter.audit.models import Actor, record
-from callcenter.db.outbox import settings_changed
+from callcenter.db.outbox import settings_changed, tell
 from callcenter.errors import InvalidInput
 from crm.importing.plan import Plan
 from crm.importing.rows import read_rows
@@ -54,11 +54,13 @@ def add(session: Session, actor: Actor, numbers: Sequence[str], *, country: str,
                 wrong.append((text.strip()[:60], phone.fault))
     if not good and not rejected:
         raise InvalidInput("There is no number to add.", fields={"numbers": "Give at least one phone number."})
-    added = _insert(session, actor, list(good), reason, source)
+    fresh = _insert(session, actor, list(good), reason, source)
+    added = len(fresh)
     if added:
         what = ", ".join(list(good)[:5])
         record(session, actor, "create", "blacklist", 0, name=what, after={"count": added, "source": source})
         settings_changed(session, "blacklist", 0)
+        tell_listed(session, fresh)
     return Added(added, len(good) - added, rejected, tuple(wrong))
 
 
@@ -101,8 +103,14 @@ def _phone_column(rows: Sequence[Sequence[str]], header: bool) -> int:
     )
 
 
-def _insert(session: Session, actor: Actor, phones: list[str], reason: str, source: str) -> int:
-    changed = 0
+def tell_listed(session: Session, phones: Sequence[str]) -> None:
+    """Tell that these numbers are on the blacklist from now on: what waits for them is stopped."""
+    for at in range(0, len(phones), _BATCH):
+        tell(session, "blacklisted", phones=list(phones[at : at + _BATCH]))
+
+
+def _insert(session: Session, actor: Actor, phones: list[str], reason: str, source: str) -> list[str]:
+    changed: list[str] = []
     for at in range(0, len(phones), _BATCH):
         rows = [
             {
@@ -120,7 +128,7 @@ def _insert(session: Session, actor: Actor, phones: list[str], reason: str, sour
             set_={"enabled": True},
             where=BlacklistEntry.enabled.is_(False),
         )
-        changed += len(session.scalars(statement.returning(BlacklistEntry.id)).all())
+        changed += session.scalars(statement.returning(BlacklistEntry.phone_e164)).all()
     return changed
 
 
@@ -134,6 +142,8 @@ def enable(session: Session, actor: Actor, ids: Sequence[int], enabled: bool) ->
     )
     phones = list(session.scalars(statement))
     _trace(session, actor, "enable" if enabled else "disable", phones)
+    if enabled:
+        tell_listed(session, phones)
     return len(phones)
 
 

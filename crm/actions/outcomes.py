@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from callcenter.audit.models import Actor, record
 from callcenter.db.outbox import settings_changed, tell
 from crm import recycling
+from crm.actions.blacklist import tell_listed
 from crm.actions.callbacks import CallbackState
 from crm.actions.customers import customer_of_lead, find_by_phone, make_customer
 from crm.models import BlacklistEntry, Callback, Customer, Disposition, FollowUp, Lead, LeadAttempt, LeadStatus
@@ -189,6 +190,7 @@ def block(session: Session, actor: Actor, phone_e164: str, *, source: str, reaso
         session.flush()
     record(session, actor, "create", "blacklist", phone_e164, name=phone_e164, after={"source": source})
     settings_changed(session, "blacklist", 0)
+    tell_listed(session, [phone_e164])
 
 
 def _attempt(session: Session, lead: Lead, call_id: str, at: datetime, campaign_id: int | None) -> LeadAttempt:

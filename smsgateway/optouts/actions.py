@@ -15,6 +15,7 @@ from callcenter.audit.models import Actor, record
 from callcenter.errors import InvalidInput
 from crm.phones import Normaliser
 from smsgateway.models import OptOut
+from smsgateway.sending.cancelling import cancel_for
 
 _BATCH: Final = 5_000
 MAX_WRONG_SHOWN: Final = 50
@@ -115,4 +116,5 @@ def _begin(session: Session, actor: Actor, phones: list[str], source: Source, ke
             index_elements=["tenant_id", "phone_e164"], index_where=text("ended_at IS NULL")
         )
         begun += session.scalars(statement.returning(OptOut.phone_e164)).all()
+    cancel_for(session, actor.tenant_id, begun, "opt_out")
     return begun

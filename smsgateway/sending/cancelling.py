@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from callcenter import wire
 from smsgateway.checks.verdict import Check
 from smsgateway.purse import bookings
-from smsgateway.sending import counts
+from smsgateway.sending import claims, counts
 from smsgateway.texts import RANK, TEXT, Purpose, TextEvent, TextState
 
 _END: Final = """
@@ -70,11 +70,15 @@ def end_some(
 def cancel_for(session: Session, tenant_id: int, phones: Iterable[str], why: str) -> int:
     """Cancel at once what is queued for `phones` (E.164) and make its price available again; returns how many texts.
 
-    `why`: opt_out (marketing only) or blacklist (everything), stored with each text as the check that stopped it.
+    `why`: opt_out (marketing only) or blacklist (everything), stored with each text as the check that stopped it. To be
+    called in the transaction that writes the entry, or after it: no text slips through that is just being made.
     """
     check, rule = (Check.BLACKLIST, "listed") if why == Check.BLACKLIST else (Check.OPT_OUT, "opted_out")
     rank = RANK[Purpose.CODE] if check is Check.BLACKLIST else RANK[Purpose.MARKETING]
     wanted = sorted(set(phones))
+    if not wanted:
+        return 0
+    claims.stopping(session, tenant_id)
     done = 0
     for at in range(0, len(wanted), _CHUNK):
         given = {

@@ -12,6 +12,19 @@ def take(session: Session, send_id: int) -> bool:
     return bool(session.scalar(query, {"id": send_id}))
 
 
+def judging(session: Session, tenant_id: int) -> None:
+    """Keep opt-outs and blacklist entries out until the end of the transaction: what is judged by them holds then."""
+    query = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('text-stops', CAST(:id AS bigint)))")
+    session.execute(query, {"id": tenant_id})
+
+
+def stopping(session: Session, tenant_id: int) -> None:
+    """Wait for the batches that are just judged without knowing of an opt-out or blacklist entry of this transaction;
+    later ones wait for its end, and know."""
+    query = text("SELECT pg_advisory_xact_lock(hashtextextended('text-stops', CAST(:id AS bigint)))")
+    session.execute(query, {"id": tenant_id})
+
+
 def one_at_a_time(session: Session, tenant_id: int) -> None:
     """Wait until no other transaction counts this enterprise's texts to a number: two at once would both see that one
     more is allowed."""

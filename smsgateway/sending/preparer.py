@@ -202,6 +202,7 @@ def _read_on(session: Session, send: TextSend, limit: int) -> None:
         unique.setdefault(r.phone, r)
     there = storing.already(session, send.id, list(unique))
     recipients = [r for r in unique.values() if r.phone not in there]
+    claims.judging(session, send.tenant_id)
     job = job_of(session, send, own_keys(session, send.audience))
     if job.capped:
         claims.one_at_a_time(session, send.tenant_id)
@@ -221,6 +222,7 @@ def _read_on(session: Session, send: TextSend, limit: int) -> None:
 def _release(session: Session, send: TextSend, limit: int) -> None:
     """The next texts that a person has let pass are judged again, and paid."""
     rows = storing.held(session, send.id, str(send.cursor.get("after") or ""), limit)
+    claims.judging(session, send.tenant_id)
     job = job_of(session, send, frozenset(), approved=True, rendered=True)
     if job.capped:
         claims.one_at_a_time(session, send.tenant_id)

@@ -18,10 +18,11 @@ _FIGURES = (*(s.value for s in TextState), "state", "asked", "duplicates", "char
 
 
 def document(send: TextSend) -> dict[str, Any]:
-    """What is shown of a send that moves: id, state, asked, expected, duplicates, charged_minor, segments, and the
-    number of texts in each state."""
+    """What is shown of a send that moves: id, state, asked, expected, duplicates, charged_minor, segments,
+    finished_at, and the number of texts in each state."""
     audience = send.audience if isinstance(send.audience, dict) else {}
     figures = {name: getattr(send, name) for name in _FIGURES}
+    figures["finished_at"] = send.finished_at.isoformat() if send.finished_at is not None else None
     return {"id": send.id, **figures, "expected": max(int(audience.get("expected") or 0), send.asked)}
 
 

@@ -30,6 +30,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "callbacks": "customers.read",
     "purse": "purse.read",
     "texts": "texts.read",
+    "send": "texts.read",
 }
 # Topics that are all documents of another kind at once.
 COLLECTIONS: Final[dict[str, str]] = {"agents": "agent", "queues": "queue", "campaigns": "campaign"}
