@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -18,9 +16,10 @@ from callcenter.db.session import platform_session, tenant_session
 from callcenter.numbers import actions as numbers
 from callcenter.numbers.models import DidNumber
 from callcenter.processes.demobook import fill_book
+from callcenter.processes.demotexts import fill_templates, open_gateway
 from callcenter.telephony.models import TrunkRow
-from callcenter.tenancy.actions import open_enterprise
 from callcenter.tenancy.models import Department, Enterprise
+from callcenter.tenancy.opening import load_hooks, open_enterprise
 from crm.models import FieldDef, Lead, LeadList, Script
 from demo.menu import NAME as MENU_NAME
 from demo.menu import NOTE as MENU_NOTE
@@ -88,8 +87,7 @@ def load_if_empty(carrier_port: int) -> bool:
     """Load the demo if no enterprise exists; returns whether it was loaded. The demo carrier's port may change between
     starts, so its trunk is brought up to date."""
     load_all()
-    importlib.import_module("dialer.actions.defaults")  # registers what a new enterprise starts with
-
+    load_hooks()
     with platform_session() as session:
         if session.scalar(select(func.count()).select_from(Enterprise)):
             demo = session.scalars(select(Enterprise.id).where(Enterprise.is_demo)).first()
@@ -99,10 +97,11 @@ def load_if_empty(carrier_port: int) -> bool:
                 session, CODE, "示例企业 Demo", "CN", TIME_ZONE, PEOPLE[0][1], PASSWORD, owner_name=PEOPLE[0][2],
                 is_demo=True,
             )  # fmt: skip
-            open_enterprise(
+            platform = open_enterprise(
                 session, PLATFORM_CODE, "平台运营 Platform", "CN", TIME_ZONE, OPERATOR, PASSWORD, owner_name="平台运营",
                 is_platform=True,
             )  # fmt: skip
+            open_gateway(session, Actor(platform, None, OPERATOR), demo)
             # The sign-in page of a demo offers its users with one click.
             session.get_one(Enterprise, tenant).settings = {
                 "demo_password": PASSWORD,
@@ -162,6 +161,7 @@ def _fill(session: Session, carrier_port: int) -> None:
     queues = _queues(session, users, script)
     _menu(session, queues)
     _hotline(session, queues["service"])
+    fill_templates(session, Actor(int(session.info["tenant_id"]), None, "demo"))
     fill_book(session, session.scalars(select(User.id).where(User.built_in)).one())
     for entity, id_ in [
         ("rule_set", hours.id),
