@@ -44,7 +44,9 @@ def open_gateway(session: Session, operator: Actor, enterprise_id: int) -> None:
         session.add(
             TextRoute(name=name, carrier_id=carrier.id, kind=kind.value, price_minor=price, sender=SENDER)
         )  # fmt: skip
-        credit(session, operator, enterprise_id, kind.value, begins_with, "演示 Demo", key="demo", now=utc_now())
+        credit(
+            session, operator, enterprise_id, kind.value, begins_with, "演示 Demo", key=f"demo:{kind}", now=utc_now()
+        )
     session.flush()
 
 
