@@ -18,6 +18,7 @@ from smsgateway.models import OptOut
 from smsgateway.sending.cancelling import cancel_for
 
 _BATCH: Final = 5_000
+_SHOWN: Final = 1_000  # in an audit entry
 MAX_WRONG_SHOWN: Final = 50
 
 
@@ -62,7 +63,9 @@ def add(
         raise InvalidInput("There is no number to add.", fields={"numbers": "Give at least one phone number."})
     begun = _begin(session, actor, list(good), source, "", note)
     if begun:
-        what = {"count": len(begun), "source": source.value, "numbers": begun[:1000]}
+        what: dict[str, object] = {"source": source.value, "numbers": begun[:_SHOWN]}
+        if len(begun) > _SHOWN:
+            what["how_many"] = len(begun)
         record(session, actor, "create", "opt_out", 0, name=", ".join(begun[:5]), after=what)
     return Added(len(begun), len(good) - len(begun), rejected, tuple(wrong))
 
@@ -92,7 +95,7 @@ def end(session: Session, actor: Actor, ids: Sequence[int]) -> int:
     )
     phones = list(session.scalars(statement))
     if phones:
-        record(session, actor, "end", "opt_out", 0, name=", ".join(phones[:5]), before={"numbers": phones[:1000]})
+        record(session, actor, "end", "opt_out", 0, name=", ".join(phones[:5]), before={"numbers": phones[:_SHOWN]})
     return len(phones)
 
 

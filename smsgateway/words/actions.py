@@ -28,6 +28,7 @@ MOST_OWN: Final = 20_000
 MOST_PHRASES: Final = 5_000
 MAX_WRONG_SHOWN: Final = 50
 _BATCH: Final = 5_000
+_SHOWN: Final = 1_000  # in an audit entry
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def add_words(
         )
         added += len(session.scalars(statement.returning(SensitiveWord.id)).all())
     if added:
-        _trace(session, actor, "create", good, {"count": added, "category": category})
+        _trace(session, actor, "create", good, {"category": category})
     return Added(added, len(good) - added, rejected, tuple(wrong))
 
 
@@ -184,7 +185,7 @@ def add_phrases(session: Session, actor: Actor, phrases: Sequence[str]) -> Added
         statement = insert(WordException).values(rows).on_conflict_do_nothing()
         added = len(session.scalars(statement.returning(WordException.id)).all())
     if added:
-        _trace(session, actor, "create", good, {"count": added}, "word_exception")
+        _trace(session, actor, "create", good, entity="word_exception")
     return Added(added, len(good) - added, rejected, tuple(wrong))
 
 
@@ -251,7 +252,9 @@ def _trace(
 ) -> None:
     if not words:
         return
-    what: dict[str, object] = {**(more or {}), "words": list(words[:1000])}
+    what: dict[str, object] = {**(more or {}), "words": list(words[:_SHOWN])}
+    if len(words) > _SHOWN:
+        what["how_many"] = len(words)
     gone = action == "delete"
     name = ", ".join(words[:5])
     record(session, actor, action, entity, 0, name=name, before=what if gone else None, after=None if gone else what)

@@ -220,8 +220,3 @@ def _longest(hits: list[Hit]) -> tuple[Hit, ...]:
         if not inside:
             kept.append(hit)
     return tuple(kept)
-
-
-def searchable(word: str) -> bool:
-    """Whether anything of `word` is left to search for."""
-    return bool(word) and not all(dropped(c) for c in word)

@@ -50,6 +50,11 @@ PURE = (
         for p in sorted((ROOT / "ivr").rglob("*.py"))
         if p.name not in ("models.py", "actions.py", "queries.py", "used.py", "figures.py")
     ),
+    "smsgateway/texts.py",
+    "smsgateway/segments.py",
+    "smsgateway/templates.py",
+    *(f"smsgateway/words/{name}.py" for name in ("hits", "normalise", "matcher", "pieces", "shipped")),
+    *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "smsgateway/checks").glob("*.py"))),
     "crm/recycling.py",
     "crm/phones.py",
     "dialer/campaign.py",

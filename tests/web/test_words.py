@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -84,6 +87,30 @@ def test_own_words_are_added_searched_switched_and_deleted(
         ("update", "word"),
         ("delete", "word"),
     ]
+
+
+@pytest.mark.promise("S3")
+def test_a_change_reaches_every_process_within_a_second(
+    owner: Browser, enterprise: int, processes: list[Store]
+) -> None:
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(relay.run, stop)
+        try:
+            assert blocks(processes, enterprise, "blue moon") == [False, False]
+            owner.post("/api/words", {"words": ["first"]})  # the relay is at work once this has come through
+            _until(lambda: all(blocks(processes, enterprise, "first")), 20)
+            owner.post("/api/words", {"words": ["blue moon"]})
+            _until(lambda: all(blocks(processes, enterprise, "blue moon")), 1)
+        finally:
+            stop.set()
+            running.result(10)
+
+
+def _until(true: Callable[[], bool], within_s: float) -> None:
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, f"not within {within_s} s"
 
 
 def test_a_word_that_is_there_or_can_not_be_searched_for_is_refused_at_its_field(owner: Browser) -> None:

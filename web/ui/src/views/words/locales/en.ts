@@ -104,6 +104,7 @@ export default {
   },
   audit: {
     actions: { enable: "Enabled", disable: "Disabled", end: "Ended" },
+    fields: { words: "Words", category: "Category", keyword: "Keyword", numbers: "Numbers", how_many: "How many" },
     entities: { word: "Sensitive word", word_exception: "Allowed phrase", built_in_word: "Built-in word", opt_out: "Opt-out" },
   },
   error: {
