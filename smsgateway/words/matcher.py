@@ -14,10 +14,11 @@ looked at only for what was found.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -132,7 +133,7 @@ class Matcher:
         if suspect:
             self._see_through(text, hits)
         if spared:
-            hits = [h for h in hits if not any(s <= h.start and h.end <= e for s, e in spared)]
+            hits = _outside(hits, spared)
         return _longest(hits) if len(hits) > 1 else tuple(hits)
 
     def _look(
@@ -215,8 +216,25 @@ def _automaton(folded: Iterable[str]) -> AhoCorasick | None:
 def _longest(hits: list[Hit]) -> tuple[Hit, ...]:
     hits.sort(key=lambda h: (h.start, -h.end, not h.contiguous))
     kept: list[Hit] = []
+    end = end_contiguous = 0  # of what is kept, all of which begins before the next
     for hit in hits:
-        inside = any(k.start <= hit.start and hit.end <= k.end and k.contiguous >= hit.contiguous for k in kept)
-        if not inside:
-            kept.append(hit)
+        if hit.end <= end_contiguous or (hit.end <= end and not hit.contiguous):
+            continue
+        kept.append(hit)
+        end = max(end, hit.end)
+        if hit.contiguous:
+            end_contiguous = max(end_contiguous, hit.end)
     return tuple(kept)
+
+
+def _outside(hits: list[Hit], spans: list[tuple[int, int]]) -> list[Hit]:
+    """Those of `hits` that lie inside none of `spans`."""
+    spans.sort()
+    starts = [start for start, _ in spans]
+    furthest = list(accumulate((end for _, end in spans), max))
+    out = []
+    for hit in hits:
+        before = bisect_right(starts, hit.start)
+        if not before or furthest[before - 1] < hit.end:
+            out.append(hit)
+    return out
