@@ -46,8 +46,13 @@ def faults(page: Page) -> list[str]:
 
 
 @pytest.mark.promise("S3")
-def test_an_owner_keeps_words_and_sees_what_they_do_to_a_text(page: tuple[Page, str]) -> None:
-    p, address = page
+@pytest.mark.promise("S8")
+def test_an_owner_keeps_words_and_opt_outs(page: tuple[Page, str]) -> None:
+    words_are_kept_and_tried_on_a_text(*page)
+    numbers_are_opted_out_and_ended_after_being_asked(*page)
+
+
+def words_are_kept_and_tried_on_a_text(p: Page, address: str) -> None:
     p.goto(f"{address}/settings")
     p.get_by_role("link", name=re.compile("Sensitive words")).click()
     box = p.get_by_role("region", name="Test a text")
@@ -99,9 +104,7 @@ def test_an_owner_keeps_words_and_sees_what_they_do_to_a_text(page: tuple[Page, 
     expect(result).to_contain_text("It would pass")
 
 
-@pytest.mark.promise("S8")
-def test_an_owner_opts_numbers_out_and_ends_it_after_being_asked(page: tuple[Page, str]) -> None:
-    p, address = page
+def numbers_are_opted_out_and_ended_after_being_asked(p: Page, address: str) -> None:
     p.goto(f"{address}/settings/opt-outs/add")
     panel = p.get_by_role("complementary", name="Add opt-outs")
     panel.get_by_label("Numbers").fill("138 1234 5678\n13912345678, nonsense")
