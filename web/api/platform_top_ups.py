@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from callcenter.clock import utc_now
 from callcenter.db.session import platform_session
+from callcenter.errors import NotFound
 from callcenter.tenancy.models import Enterprise
 from callcenter.tenancy.platform import enterprises_query, find_enterprise
 from smsgateway.purse import orders, records
@@ -43,7 +44,10 @@ def _render(row: Any) -> dict[str, Any]:
 
 def _one(db: Session, order_id: int) -> dict[str, Any]:
     db.flush()
-    return _render(db.execute(records.all_top_ups({}).where(TopUpOrder.id == order_id)).one())
+    row = db.execute(records.all_top_ups({}).where(TopUpOrder.id == order_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such order.")
+    return _render(row)
 
 
 @blueprint.get("")
@@ -112,6 +116,15 @@ def post_correction(given: dict[str, Any]) -> dict[str, Any]:
             db, current_actor(), given["enterprise_id"], given["kind"], minor, given["reason"], key=given["key"]
         )
     return {"done": done}
+
+
+@blueprint.get("/<int:order_id>")
+@requires("platform.credit")
+@blueprint.response(200, PlatformTopUpSchema)
+def get_platform_top_up(order_id: int) -> dict[str, Any]:
+    """One order."""
+    with platform_session() as db:
+        return _one(db, order_id)
 
 
 @blueprint.post("/<int:order_id>/credit")
