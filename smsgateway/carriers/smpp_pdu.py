@@ -168,14 +168,6 @@ class _Reader:
         self.at = end + 1
         return out
 
-    def octet(self) -> int:
-        try:
-            value = self.body[self.at]
-        except IndexError:
-            raise Malformed("the body ends too early", consts.SMPP_ESME_RINVCMDLEN) from None
-        self.at += 1
-        return value
-
     def octets(self, count: int) -> bytes:
         if len(self.body) - self.at < count:
             raise Malformed("the body ends too early", consts.SMPP_ESME_RINVCMDLEN)
@@ -193,16 +185,16 @@ class _Reader:
 
 def short_message(body: bytes) -> ShortMessage:
     """The body of submit_sm or deliver_sm. Raises Malformed."""
-    if not body:
-        raise Malformed("an empty body", consts.SMPP_ESME_RINVCMDLEN)
     read = _Reader(body)
     read.string(6)
-    source_ton, _npi, source = read.octet(), read.octet(), read.string(21)
-    _ton, _npi, destination = read.octet(), read.octet(), read.string(21)
-    esm_class, _protocol, _priority = read.octet(), read.octet(), read.octet()
+    source_ton, _npi = read.octets(2)
+    source = read.string(21)
+    read.octets(2)
+    destination = read.string(21)
+    esm_class, _protocol, _priority = read.octets(3)
     read.string(17)
     read.string(17)
-    _registered, _replace, data_coding, _default, length = (read.octet() for _ in range(5))
+    _registered, _replace, data_coding, _default, length = read.octets(5)
     message = read.octets(length)
     tlvs = read.tlvs()
     return ShortMessage(
@@ -214,9 +206,11 @@ def data_message(body: bytes) -> ShortMessage:
     """The body of data_sm. Raises Malformed."""
     read = _Reader(body)
     read.string(6)
-    source_ton, _npi, source = read.octet(), read.octet(), read.string(65)
-    _ton, _npi, destination = read.octet(), read.octet(), read.string(65)
-    esm_class, _registered, data_coding = read.octet(), read.octet(), read.octet()
+    source_ton, _npi = read.octets(2)
+    source = read.string(65)
+    read.octets(2)
+    destination = read.string(65)
+    esm_class, _registered, data_coding = read.octets(3)
     tlvs = read.tlvs()
     return ShortMessage(source, source_ton, destination, esm_class, data_coding, tlvs.get(MESSAGE_PAYLOAD, b""), tlvs)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from smpplib import consts  # type: ignore[import-untyped]
@@ -25,6 +26,12 @@ _INTERMEDIATE = 0x20
 _FIELD = re.compile(
     r"(?<![a-z])(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat(?:us)?|err(?:or)?|text)\s*[:=]\s*", re.IGNORECASE
 )
+# As the specification writes it, which most do: found without looking at each place of the text.
+_EXACT = re.compile(
+    r"id:(?P<id>\S+) sub:\S* dlvrd:\S* submit date:\S*"
+    r" done date:(?P<done>\d*) stat:(?P<stat>[A-Za-z_]+) err:(?P<err>\S*)"
+)
+_NAMES = {"stat": "stat", "done": "done", "id": "id"}
 _OF_STATE = {
     0: ReceiptStatus.UNDER_WAY,  # scheduled, in version 5
     consts.SMPP_MESSAGE_STATE_ENROUTE: ReceiptStatus.UNDER_WAY,
@@ -81,7 +88,10 @@ def read(message: pdu.ShortMessage, settings: Settings, now: float) -> Receipt |
 
 
 def _fields(said: str) -> dict[str, str]:
-    """First four letters of a field's name (`done date` → `done`) → its value. The text's own words are not read."""
+    """id, stat, err and done (date) of a receipt's text; its `text:`, which anybody may have written, is not read."""
+    exact = _EXACT.match(said)
+    if exact is not None:
+        return exact.groupdict()
     out: dict[str, str] = {}
     found = list(_FIELD.finditer(said))
     for i, match in enumerate(found):
@@ -90,10 +100,7 @@ def _fields(said: str) -> dict[str, str]:
             break
         end = found[i + 1].start() if i + 1 < len(found) else len(said)
         words = said[match.end() : end].split()
-        out.setdefault(
-            {"stat": "stat", "done": "done"}.get(name[:4], name[:3] if name != "id" else "id"),
-            words[0].strip(",;") if words else "",
-        )
+        out.setdefault(_NAMES.get(name[:4], name[:3]), words[0].strip(",;") if words else "")
     return out
 
 
@@ -101,17 +108,22 @@ def _code(word: str, err: str, message: pdu.ShortMessage) -> str:
     network = message.tlvs.get(pdu.NETWORK_ERROR_CODE, b"")
     if not err.strip("0") and len(network) == 3 and any(network[1:]):
         err = f"{network[0]}:{int.from_bytes(network[1:], 'big')}"
-    shown = "".join(c for c in f"{word}/{err}" if c.isprintable())[:60] if err.strip("0") else word[:60]
-    return "".join(c for c in shown if c.isprintable())
+    shown = f"{word}/{err}" if err.strip("0") else word
+    return shown if shown.isalnum() else "".join(c for c in shown if c.isprintable())[:60]
 
 
 def _at(date: str, settings: Settings, now: float) -> float:
     """Seconds since the epoch; now for a date that is none, or is not within the last month."""
-    form = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}.get(len(date))
+    at = _parsed(date, settings.zone) if date else None
+    return at if at is not None and now - 30 * 86400 <= at <= now else now
+
+
+@lru_cache(maxsize=1024)
+def _parsed(date: str, zone: str) -> float | None:
+    form = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}.get(len(date), "")
     if len(date) == 12 and date.startswith("20"):
         form = "%Y%m%d%H%M"
     try:
-        at = datetime.strptime(date, form or "").replace(tzinfo=ZoneInfo(settings.zone)).timestamp()
-    except ValueError:
-        return now
-    return at if now - 30 * 86400 <= at <= now else now
+        return datetime.strptime(date, form).replace(tzinfo=ZoneInfo(zone)).timestamp()
+    except (ValueError, OverflowError):
+        return None
