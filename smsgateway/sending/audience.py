@@ -109,7 +109,7 @@ def _numbers(session: Session, audience: Any, whose: Whose, _: Any, after: Any, 
             found = of_customer(customer, phone)
             out.append(Recipient(phone, found.name, {**found.values, **given}, "", None, customer.id))
         else:
-            out.append(Recipient(phone, "", values_of("", phone, {}, **given) if given else {"phone": phone}))
+            out.append(Recipient(phone, "", {**values_of("", phone, {}), **given} if given else {"phone": phone}))
     end = begin + len(phones)
     return out, end if end < len(audience["numbers"]) else None
 

@@ -16,6 +16,7 @@ from callcenter.errors import Conflict, InvalidInput, NotFound
 from crm.queries import typed
 from crm.queries.fields import field_defs
 from smsgateway import templates as bodies
+from smsgateway.inbound.models import TextKeyword
 from smsgateway.models import TextRule, TextSend, TextTemplate
 from smsgateway.sending import media
 from smsgateway.sending.actions import ask
@@ -90,12 +91,15 @@ def update(session: Session, actor: Actor, template_id: int, changes: Mapping[st
 
 
 def delete(session: Session, actor: Actor, template_id: int) -> None:
-    """Delete a template. Raises NotFound; Conflict (`template_used`) while a recurring send uses it."""
+    """Delete a template. Raises NotFound; Conflict (`template_used`) while a recurring send or an automatic answer uses
+    it."""
     row = find(session, template_id)
-    users = session.scalars(select(TextRule.name).where(TextRule.template_id == template_id).limit(3)).all()
+    rules = select(TextRule.name).where(TextRule.template_id == template_id)
+    answers = select(TextKeyword.name).where(TextKeyword.template_id == template_id)
+    users = session.scalars(rules.union_all(answers).limit(3)).all()
     if users:
         raise Conflict(
-            "Recurring texts use this template. Give them another one first.",
+            "Recurring texts or automatic answers use this template. Give them another one first.",
             code="template_used", params={"rules": ", ".join(users)},
         )  # fmt: skip
     record(session, actor, "delete", "text_template", row.id, name=row.name, before=_values(row))
