@@ -7,6 +7,7 @@ declared with `setting(...)`, so that the editor draws its form, and validation 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
@@ -117,7 +118,7 @@ def setting(
 
 
 @dataclass(frozen=True)
-class Verb:
+class Verb(ABC):
     """Base of all verbs. `ends`: the call leaves the menu in this node, by no way."""
 
     name: ClassVar[str] = ""
@@ -129,10 +130,10 @@ class Verb:
         """The ways out that these settings make."""
         return (Way("next"),)
 
+    @abstractmethod
     def enter(self, run: Run) -> str | None:
         """The call comes into the node. Gives the way to leave it by at once; None: it waits for a turn, and a timer
         is set or a prompt plays, so that the turn will come."""
-        raise NotImplementedError
 
     def on(self, run: Run, turn: Turn) -> str | None:
         """A turn while the call is in the node: a way out, or None to stay."""

@@ -94,7 +94,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
     app.session_interface = _CookieSessions()
     proxies = int(os.environ.get("TRUSTED_PROXIES", "0"))
     if proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]  # as documented
     metrics.install(app)
     http.install(app)
     csrf.init_app(app)

@@ -44,7 +44,7 @@ def post_fork(server: object, worker: object) -> None:
 def child_exit(server: object, worker: Any) -> None:
     """A worker's gauges go with it."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has no types here
 
 
 def on_starting(server: object) -> None:

@@ -6,6 +6,7 @@ that a call ends once, with one CDR, its agent freed, its recording closed and i
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -28,7 +29,7 @@ END_S = 8.0  # from our hang-up to the forced end
 MEDIA_SILENT_S = 30.0  # a far end that sends no audio for so long in a conversation is gone
 
 
-class Book:
+class Book(ABC):
     """Calls and agents of enterprise `tenant`, and the effects that wait to be carried out."""
 
     def __init__(self, tenant: int) -> None:
@@ -149,22 +150,25 @@ class Book:
 
     # ------------------------------------------------------------------------------------------ what layers above do
 
+    @abstractmethod
     def _ask(self, call: Call, turn: ctl.Turn, now: float) -> None:
         """Ask the call's controller and carry out its answers (`floor.py`)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def divert(self, call: Call, to: Destination, now: float, data: Mapping[str, Any] | None = None) -> None:
         """Carry an answered call to `to`, out of whatever it is in (`floor.py`). Its agent must be off it already.
         `data` as in `control.HandOver`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _withdraw(self, call: Call, how: str, now: float) -> None:
         """The call is not waiting any more: out of its queue, and no agent rings for it (`lobby.py`). `how` as in
         `facts.CallLeftQueue`. Harmless for a call that does not wait."""
 
+    @abstractmethod
     def _dismiss(self, call: Call, now: float) -> None:
         """The call ends: everybody else in it is let go, its parking slot is free (`parties.py`). Harmless twice."""
 
+    @abstractmethod
     def _welcome(self, call: Call, now: float) -> None:
         """The call has its agent: who supervises him hears it too (`supervision.py`)."""
 

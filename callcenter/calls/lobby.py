@@ -11,6 +11,7 @@ not answer, his voicemail takes the call.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -67,8 +68,9 @@ class Lobby(Staffing):
                 self._drop_ticket(call_id, "cancelled", now)
         self.queues.drop(queue_id)
         del self.queue_settings[queue_id]
-        for known in (self.team.queue_rules, self.today, self.blending):
-            known.pop(queue_id, None)  # type: ignore[attr-defined]
+        self.team.queue_rules.pop(queue_id, None)
+        self.today.pop(queue_id, None)
+        self.blending.pop(queue_id, None)
         self._do(fx.TodayChanged(queue_id))
 
     # --------------------------------------------------------------------------------------------------------- waiting
@@ -378,14 +380,17 @@ class Lobby(Staffing):
 
     # ---------------------------------------------------------------------------------------------------- kept places
 
+    @abstractmethod
     def _dial_ticket(self, ticket_id: str, agent: Agent, now: float) -> None:
-        raise NotImplementedError
+        """The kept place is next: its number is dialed for `agent` (`kept.py`)."""
 
+    @abstractmethod
     def _route_ticket(self, ticket_id: str, now: float) -> None:
-        raise NotImplementedError
+        """The kept place joins its queue, or is dialed at once if somebody is free (`kept.py`)."""
 
+    @abstractmethod
     def _drop_ticket(self, ticket_id: str, how: str, now: float) -> None:
-        raise NotImplementedError
+        """The kept place is over (`kept.py`). `how` as in `facts.CallbackTicketEnded`."""
 
 
 def _rings_for(agent: Agent, call_id: str) -> bool:

@@ -10,6 +10,7 @@ frees them all. A call that goes on without an agent hangs up when the number it
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 
 from callcenter.acd.agent import Agent, AgentState
@@ -302,8 +303,9 @@ class Parties(Seen):
             self._watch_silence(call, now)
         self._arrange(call)
 
+    @abstractmethod
     def _not_taken(self, call: Call, party: Party, outcome: str, now: float) -> None:
-        raise NotImplementedError
+        """`party` rang and did not come into the call (`transfers.py`). `outcome` as in `facts.PartyLeft`."""
 
     def lose_party(self, agent: Agent, now: float) -> bool:
         """The audio of somebody who is in a call as a party is gone for good; False if he is in none."""

@@ -65,4 +65,4 @@ async def _demo(connection: aioredis.Redis) -> int | None:
 
 async def _documents(connection: aioredis.Redis, key: str) -> dict[str, Any]:
     found = await connection.hgetall(key)
-    return {name.decode(): wire.from_json(raw, object) for name, raw in found.items()}  # type: ignore[union-attr]
+    return {name.decode(): wire.from_json(raw, object) for name, raw in found.items()}  # type: ignore[union-attr]  # redis says bytes | str; nothing is decoded here

@@ -156,7 +156,7 @@ def _mark_running(tenant_id: int, job_id: str) -> bool:
     with tenant_session(tenant_id) as session:
         wanted = update(ContactJob).where(ContactJob.id == job_id, ContactJob.state.in_(_OPEN))
         done = session.execute(wanted.values(state=JobState.RUNNING, started_at=utc_now()))
-        return bool(done.rowcount)  # type: ignore[attr-defined]
+        return bool(done.rowcount)  # type: ignore[attr-defined]  # of an UPDATE it is there
 
 
 def _run(session: Session, tenant_id: int, job_id: str) -> Progress | None:

@@ -151,7 +151,7 @@ def _mark_running(tenant_id: int, import_id: str) -> bool:
             Import.id == import_id, Import.state.in_([ImportState.QUEUED, ImportState.RUNNING])
         )
         done = session.execute(wanted.values(state=ImportState.RUNNING, started_at=utc_now()))
-        return bool(done.rowcount)  # type: ignore[attr-defined]
+        return bool(done.rowcount)  # type: ignore[attr-defined]  # of an UPDATE it is there
 
 
 def _run(session: Session, tenant_id: int, import_id: str) -> Progress | None:

@@ -12,7 +12,7 @@ SERVICE = QueueSettings(1, "Service", blending=Blending(enabled=True, wait_s=10,
 
 
 def judge(state: State, at: float, wait_s: float = 0.0, free: int = 2, signed_on: int = 3, **of: object) -> bool:
-    settings = replace(SERVICE, **of) if of else SERVICE  # type: ignore[arg-type]
+    settings = replace(SERVICE, **of) if of else SERVICE
     return state.judge(settings, wait_s, free, signed_on, T + at)
 
 

@@ -25,7 +25,7 @@ def queues(*of: QueueSettings) -> Queues:
 
 
 def free(user_id: int, since: float = 0.0, queues: Iterable[int] = (1,), **more: object) -> Free:
-    return Free(user_id, T + since, frozenset(queues), **more)  # type: ignore[arg-type]
+    return Free(user_id, T + since, frozenset(queues), **more)
 
 
 # ------------------------------------------------------------------------------------------------------------- order
@@ -188,7 +188,7 @@ def test_everything_that_can_be_given_out_is_given_out_at_once() -> None:
 
 
 def asked(strategy: Strategy, agents: list[Free], **of: object) -> int | None:
-    q = queues(QueueSettings(1, "Service", strategy=strategy, **of))  # type: ignore[arg-type]
+    q = queues(QueueSettings(1, "Service", strategy=strategy, **of))
     q.enter("a", 1, T, since=T)
     return q.agent_for("a", agents, T + 1, RNG)
 

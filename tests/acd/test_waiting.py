@@ -16,7 +16,7 @@ BOX = Destination(DestinationKind.VOICEMAIL)
 
 def queue(**of: object) -> Queues:
     q = Queues()
-    q.settle(QueueSettings(1, "Service", **({"waiting": SILENT} | of)))  # type: ignore[arg-type]
+    q.settle(QueueSettings(1, "Service", **({"waiting": SILENT} | of)))
     return q
 
 

@@ -123,7 +123,7 @@ def open_page(floor: Floor) -> Iterator[Callable[[str, str], Page]]:
         chromium = launch(playwright)
 
         def page(username: str, path: str) -> Page:
-            context = chromium.new_context(viewport=SIZE, locale="en-US")  # type: ignore[arg-type]
+            context = chromium.new_context(viewport=SIZE, locale="en-US")
             found = context.new_page()
             found.set_default_timeout(8000)
             sign_in(found, floor.address, "acme", username, PASSWORD)

@@ -93,7 +93,7 @@ class PartyWorld(World):
     def leg(self, call: Call, kind: type[p.SipEvent], n: int = 1, **fields: object) -> None:
         """An event of the call's third number."""
         key = f"{call.call_id}.{n}"
-        self.floor.sip(kind(key, self.now, **fields), self.now)  # type: ignore[call-arg]
+        self.floor.sip(kind(key, self.now, **fields), self.now)
 
     def leg_up(self, call: Call, n: int = 1) -> None:
         """The third number answers."""
@@ -122,7 +122,7 @@ class PartyWorld(World):
 
     def ended(self) -> list[f.CallEnded]:
         """The CDRs."""
-        return list(self.facts(f.CallEnded))  # type: ignore[arg-type]
+        return list(self.facts(f.CallEnded))
 
     def sound(self) -> None:
         """Nothing is stuck."""

@@ -16,7 +16,7 @@ ENTRY = {"lead_id": 5, "campaign_id": CAMPAIGN, "phone": "+8613900000001"}
 def offer(w: World, seconds: float | None = 30.0, user: int = 1) -> None:
     """Show a lead to an agent."""
     until = w.now + seconds if seconds is not None else None
-    view = CallView("c", "preview", "out", "preview", ENTRY["phone"], w.now, w.now, preview_until=until)  # type: ignore[arg-type]
+    view = CallView("c", "preview", "out", "preview", ENTRY["phone"], w.now, w.now, preview_until=until)
     w.team.offer(w.team.agents[user], view, dict(ENTRY), w.now)
 
 
@@ -75,9 +75,9 @@ def test_leaving_the_wrap_up_by_hand_ends_it_for_the_call_too(state: str) -> Non
     assert w.state() == "wrap_up"
     w.team.set_state(1, state, "", w.now)
     assert w.state() == state
-    assert [x.call_id for x in w.facts(f.CallWrappedUp)] == [call.call_id]  # type: ignore[attr-defined]
+    assert [x.call_id for x in w.facts(f.CallWrappedUp)] == [call.call_id]
     assert w.team.agents[1].wrap_up_until is None
-    assert "wrap_end" in [x.kind for x in w.done(fx.Observed)]  # type: ignore[attr-defined]
+    assert "wrap_end" in [x.kind for x in w.done(fx.Observed)]
     w.wait(100)
     assert len(w.facts(f.CallWrappedUp)) == 1
 
@@ -118,7 +118,7 @@ def test_an_agent_who_is_disabled_leaves_a_last_document_and_no_saved_state() ->
     w.answer(call)
     w.team.forget(1, w.now)
     [gone] = w.done(fx.AgentGone)
-    assert gone.last.state == "offline"  # type: ignore[attr-defined]
+    assert gone.last.state == "offline"
     w.team.know(1, "Back", (CAMPAIGN,), w.now + 1)
     assert w.team.agents[1].seq > 0
     w.end(call)
@@ -132,8 +132,8 @@ def test_an_answer_that_crosses_the_agents_hang_up_is_no_abandoned_call() -> Non
     w.answer(call)
     w.end(call, by_us=True)
     [ended] = w.facts(f.CallEnded)
-    assert (ended.outcome, ended.cause) == ("cancelled", "cancelled")  # type: ignore[attr-defined]
-    assert "abandon" not in [x.kind for x in w.done(fx.Observed)]  # type: ignore[attr-defined]
+    assert (ended.outcome, ended.cause) == ("cancelled", "cancelled")
+    assert "abandon" not in [x.kind for x in w.done(fx.Observed)]
 
 
 def test_silence_of_a_far_end_counts_from_the_resume_and_not_while_it_holds() -> None:
@@ -180,4 +180,4 @@ def test_an_invite_that_never_went_out_is_not_the_callees_no_answer() -> None:
     call.leg = type(call.leg).NEW
     w.wait(60)
     [ended] = w.facts(f.CallEnded)
-    assert ended.outcome == "congestion"  # type: ignore[attr-defined]
+    assert ended.outcome == "congestion"

@@ -40,12 +40,12 @@ def test_answered_call_without_agent_is_abandoned_after_two_seconds() -> None:
     assert call.state is CallState.WAITING
     w.wait(0.2)
     assert call.state is CallState.IDENTIFYING
-    assert w.done(fx.Play)[-1].source == "sorry.wav"  # type: ignore[attr-defined]
+    assert w.done(fx.Play)[-1].source == "sorry.wav"
     w.floor.media(p.PlayEnded(w.now, f"call-{call.call_id}", f"identify-{call.call_id}", True), w.now)
     assert w.done(fx.HangUpLeg)
     w.end(call, by_us=True)
     (ended,) = w.facts(f.CallEnded)
-    assert ended.outcome == "abandoned" and ended.hung_up_by == "system"  # type: ignore[attr-defined]
+    assert ended.outcome == "abandoned" and ended.hung_up_by == "system"
 
 
 @pytest.mark.promise("D3")
@@ -58,7 +58,7 @@ def test_agent_who_becomes_free_within_the_patience_gets_the_waiting_call() -> N
     w.wait(1)
     w.end(first)
     assert second.state is CallState.TALKING and second.agent_id == 1
-    assert w.facts(f.CallConnected)[-1].wait_ms == 1000  # type: ignore[attr-defined]
+    assert w.facts(f.CallConnected)[-1].wait_ms == 1000
 
 
 def test_callee_who_hangs_up_while_waiting_counts_as_abandoned() -> None:
@@ -67,7 +67,7 @@ def test_callee_who_hangs_up_while_waiting_counts_as_abandoned() -> None:
     w.answer(call)
     w.wait(1)
     w.end(call)
-    assert w.facts(f.CallEnded)[0].outcome == "abandoned"  # type: ignore[attr-defined]
+    assert w.facts(f.CallEnded)[0].outcome == "abandoned"
 
 
 @pytest.mark.promise("D7")
@@ -127,7 +127,7 @@ def test_hang_up_frees_the_agent_even_if_the_far_end_never_answers_the_bye() -> 
     assert w.state() == "wrap_up"
     w.wait(9)
     assert call.state is CallState.ENDED and not w.floor.calls
-    assert w.facts(f.CallEnded)[0].hung_up_by == "agent"  # type: ignore[attr-defined]
+    assert w.facts(f.CallEnded)[0].hung_up_by == "agent"
 
 
 @pytest.mark.promise("D1")
@@ -136,9 +136,9 @@ def test_call_by_hand_lets_the_agent_hear_the_far_end_before_the_answer() -> Non
     call = w.dial(agent=1)
     assert w.state() == "on_call"
     w.sip(p.LegRinging, call)
-    assert w.done(fx.Play)[-1].source == "tone:ringback"  # type: ignore[attr-defined]
+    assert w.done(fx.Play)[-1].source == "tone:ringback"
     w.answer(call)
-    assert call.state is CallState.TALKING and w.team.agents[1].call.state == "talking"  # type: ignore[union-attr]
+    assert call.state is CallState.TALKING and w.team.agents[1].call.state == "talking"
 
 
 def test_call_by_hand_that_nobody_answers_needs_no_outcome() -> None:
@@ -146,8 +146,8 @@ def test_call_by_hand_that_nobody_answers_needs_no_outcome() -> None:
     call = w.dial(agent=1)
     w.end(call, p.Cause.BUSY, 486)
     assert w.state() == "available"
-    assert w.facts(f.CallEnded)[0].outcome == "busy"  # type: ignore[attr-defined]
-    assert w.team.agents[1].call.cause == "busy"  # type: ignore[union-attr]
+    assert w.facts(f.CallEnded)[0].outcome == "busy"
+    assert w.team.agents[1].call.cause == "busy"
 
 
 def test_hold_plays_music_and_counts_its_time() -> None:
@@ -155,11 +155,11 @@ def test_hold_plays_music_and_counts_its_time() -> None:
     call = w.dial()
     w.answer(call)
     w.floor.hold(1, True, w.now)
-    assert w.done(fx.Play)[-1].source == "hold_music"  # type: ignore[attr-defined]
+    assert w.done(fx.Play)[-1].source == "hold_music"
     w.wait(12)
     w.floor.hold(1, False, w.now)
     w.end(call)
-    assert w.facts(f.CallEnded)[0].hold_s == 12  # type: ignore[attr-defined]
+    assert w.facts(f.CallEnded)[0].hold_s == 12
 
 
 def test_events_out_of_turn_change_nothing() -> None:
@@ -237,7 +237,7 @@ def test_leg_that_the_adapter_never_ends_is_ended_by_its_timer() -> None:
     w.dial()
     w.wait(60)
     assert not w.floor.calls
-    assert w.facts(f.CallEnded)[0].outcome == "no_answer"  # type: ignore[attr-defined]
+    assert w.facts(f.CallEnded)[0].outcome == "no_answer"
 
 
 def test_restored_conversation_goes_on_and_a_restored_ringing_call_is_closed() -> None:
@@ -249,7 +249,7 @@ def test_restored_conversation_goes_on_and_a_restored_ringing_call_is_closed() -
     after.floor.restore(talking, w.now)
     after.floor.restore(ringing, w.now)
     assert list(after.floor.calls) == [talking.call_id]
-    assert after.facts(f.CallEnded)[0].outcome == "engine_lost"  # type: ignore[attr-defined]
+    assert after.facts(f.CallEnded)[0].outcome == "engine_lost"
     assert after.floor.reconcile(w.now) == []
 
 
@@ -261,6 +261,6 @@ def test_ringing_of_a_call_that_the_agent_gave_up_does_not_reach_his_next_one() 
     w.answer(talking)
     w.drain()
     w.sip(p.LegRinging, given_up)
-    assert w.team.agents[1].call.call_id == talking.call_id  # type: ignore[union-attr]
+    assert w.team.agents[1].call.call_id == talking.call_id
     assert not [e for e in w.drain() if isinstance(e, fx.Play)]
     assert w.floor.reconcile(w.now) == []

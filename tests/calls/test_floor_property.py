@@ -317,7 +317,7 @@ class Shift(RuleBasedStateMachine):
             elif began is not None:
                 del self.wrap_up[agent.user_id]
                 call_id, _, until = began
-                set_free = {w.call_id for w in self.w.facts(f.CallDispositioned)}  # type: ignore[attr-defined]
+                set_free = {w.call_id for w in self.w.facts(f.CallDispositioned)}
                 by_hand = agent.state in (AgentState.PAUSED, AgentState.OFFLINE) or agent.user_id in self.by_hand
                 by_hand |= agent.call is not None and agent.call.call_id == call_id  # it has come back to him
                 assert now >= until or call_id in set_free or by_hand, (agent, began)
@@ -325,13 +325,13 @@ class Shift(RuleBasedStateMachine):
 
     @invariant()
     def every_queued_call_leaves_once(self) -> None:
-        entered = Counter(q.call_id for q in self.w.facts(f.CallQueued))  # type: ignore[attr-defined]
-        left = Counter(q.call_id for q in self.w.facts(f.CallLeftQueue))  # type: ignore[attr-defined]
+        entered = Counter(q.call_id for q in self.w.facts(f.CallQueued))
+        left = Counter(q.call_id for q in self.w.facts(f.CallLeftQueue))
         for call_id, n in entered.items():
             inside = self.w.floor.queues.queue_of(call_id) is not None
             assert n == left[call_id] + inside, call_id
-        offered = Counter((o.call_id, o.agent_id) for o in self.w.facts(f.CallOffered))  # type: ignore[attr-defined]
-        over = Counter((o.call_id, o.agent_id) for o in self.w.facts(f.OfferEnded))  # type: ignore[attr-defined]
+        offered = Counter((o.call_id, o.agent_id) for o in self.w.facts(f.CallOffered))
+        over = Counter((o.call_id, o.agent_id) for o in self.w.facts(f.OfferEnded))
         for (call_id, agent_id), n in offered.items():
             call = self.w.floor.calls.get(call_id)
             rings = call is not None and call.offered_to == agent_id
@@ -339,7 +339,7 @@ class Shift(RuleBasedStateMachine):
 
     @invariant()
     def every_call_ends_once(self) -> None:
-        ended = Counter(e.call_id for e in self.w.facts(f.CallEnded))  # type: ignore[attr-defined]
+        ended = Counter(e.call_id for e in self.w.facts(f.CallEnded))
         assert all(n == 1 for n in ended.values())
         gone = {c.call_id for c in self.all} - set(self.w.floor.calls)
         assert gone == set(ended)

@@ -83,7 +83,7 @@ def test_a_call_that_stands_without_a_timer_is_hung_up_at_the_far_end_too() -> N
     call = w.arrive()
     w.floor.timers.cancel_all("call", call.call_id)
     assert w.floor.reconcile(w.now)
-    assert [e.call_id for e in w.done(fx.HangUpLeg)] == [call.call_id]  # type: ignore[attr-defined]
+    assert [e.call_id for e in w.done(fx.HangUpLeg)] == [call.call_id]
     assert not w.floor.calls
 
 

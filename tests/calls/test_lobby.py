@@ -19,7 +19,7 @@ def test_a_call_that_comes_in_rings_at_the_free_agent_with_its_card_before_it_is
     w = LobbyWorld()
     call = w.arrive(ack=False)
     assert w.done(fx.AnswerLeg) and not w.facts(f.CallQueued)
-    assert w.facts(f.CallStarted)[0].direction == "in"  # type: ignore[attr-defined]
+    assert w.facts(f.CallStarted)[0].direction == "in"
     w.answer(call)
     view = w.team.agents[1].call
     assert w.state() == "ringing" and view is not None
@@ -29,11 +29,11 @@ def test_a_call_that_comes_in_rings_at_the_free_agent_with_its_card_before_it_is
     w.floor.answer(1, w.now)
     assert call.state is CallState.TALKING and w.state() == "on_call"
     (left,) = w.facts(f.CallLeftQueue)
-    assert (left.how, left.wait_s, left.agent_id, left.answered_in_target) == ("connected", 4, 1, True)  # type: ignore[attr-defined]
-    assert w.floor.queue_view(SALES, w.now).answered_in_target == 1  # type: ignore[union-attr]
+    assert (left.how, left.wait_s, left.agent_id, left.answered_in_target) == ("connected", 4, 1, True)
+    assert w.floor.queue_view(SALES, w.now).answered_in_target == 1
     w.end(call)
     ended = w.facts(f.CallEnded)[0]
-    assert (ended.outcome, ended.queue_id, ended.queue_wait_s) == ("connected", SALES, 4)  # type: ignore[attr-defined]
+    assert (ended.outcome, ended.queue_id, ended.queue_wait_s) == ("connected", SALES, 4)
     assert w.state() == "wrap_up"
 
 
@@ -66,7 +66,7 @@ def test_an_agent_who_does_not_answer_is_paused_and_the_caller_keeps_his_place()
     w.end(second)
     w.wait(31)
     assert first.offered_to == talker and third.offered_to is None
-    assert [e.how for e in w.facts(f.OfferEnded)] == ["taken", "no_answer"]  # type: ignore[attr-defined]
+    assert [e.how for e in w.facts(f.OfferEnded)] == ["taken", "no_answer"]
 
 
 def test_a_declined_call_goes_to_the_next_agent_at_once() -> None:
@@ -96,9 +96,9 @@ def test_a_caller_who_hangs_up_while_it_rings_frees_the_agent() -> None:
     w.wait(3)
     w.end(call)
     assert w.state() == "available" and not w.floor.calls
-    assert w.facts(f.CallLeftQueue)[0].how == "abandoned"  # type: ignore[attr-defined]
-    assert w.facts(f.OfferEnded)[0].how == "gone"  # type: ignore[attr-defined]
-    assert w.facts(f.CallEnded)[0].outcome == "abandoned"  # type: ignore[attr-defined]
+    assert w.facts(f.CallLeftQueue)[0].how == "abandoned"
+    assert w.facts(f.OfferEnded)[0].how == "gone"
+    assert w.facts(f.CallEnded)[0].outcome == "abandoned"
 
 
 def test_a_caller_who_cancels_before_our_answer_leaves_nothing_behind() -> None:
@@ -113,7 +113,7 @@ def test_a_caller_who_cancels_before_our_answer_leaves_nothing_behind() -> None:
 def test_a_call_that_rings_by_itself_is_answered_after_the_pop() -> None:
     w = LobbyWorld(auto_answer=True)
     call = w.arrive()
-    assert w.state() == "ringing" and w.team.agents[1].call.auto_answer  # type: ignore[union-attr]
+    assert w.state() == "ringing" and w.team.agents[1].call.auto_answer
     w.wait(1)
     assert call.state is CallState.TALKING
 
@@ -141,7 +141,7 @@ def test_a_caller_overflows_to_another_queue_and_keeps_his_place_there() -> None
     later = w.arrive(TO_HELP)
     w.wait(11)
     assert w.floor.queues.order(HELP) == [call.call_id, later.call_id]
-    assert w.facts(f.CallLeftQueue)[0].how == "overflow"  # type: ignore[attr-defined]
+    assert w.facts(f.CallLeftQueue)[0].how == "overflow"
 
 
 @pytest.mark.promise("I4")
@@ -161,7 +161,7 @@ def test_after_the_longest_wait_the_caller_is_told_goodbye() -> None:
     assert "sorry" in w.hears(call)[0]
     w.played(call)
     w.end(call, by_us=True)
-    assert w.facts(f.CallEnded)[0].outcome == "abandoned"  # type: ignore[attr-defined]
+    assert w.facts(f.CallEnded)[0].outcome == "abandoned"
 
 
 @pytest.mark.promise("I4")
@@ -176,7 +176,7 @@ def test_a_caller_keeps_his_place_hangs_up_and_is_called_back_in_his_turn() -> N
     assert "keep your place" in w.hears(call)[0]
     w.played(call)
     w.end(call, by_us=True)
-    assert w.facts(f.CallEnded)[0].outcome == "callback"  # type: ignore[attr-defined]
+    assert w.facts(f.CallEnded)[0].outcome == "callback"
     (ticket,) = w.floor.tickets.values()
     assert w.floor.queues.order(SALES) == [ticket.ticket_id, behind.call_id]
     seen = len(w.effects)
@@ -187,7 +187,7 @@ def test_a_caller_keeps_his_place_hangs_up_and_is_called_back_in_his_turn() -> N
     w.answer(back)
     assert back.state is CallState.TALKING
     w.end(back)
-    assert w.facts(f.CallbackTicketEnded)[0].how == "connected"  # type: ignore[attr-defined]
+    assert w.facts(f.CallbackTicketEnded)[0].how == "connected"
     assert not w.floor.tickets
 
 
@@ -212,7 +212,7 @@ def test_a_kept_place_is_tried_again_and_expires() -> None:
     w.shell(seen)
     assert len(w.called_back) == 2
     w.end(w.called_back[1], p.Cause.BUSY, 486)
-    assert w.facts(f.CallbackTicketEnded)[0].how == "no_answer"  # type: ignore[attr-defined]
+    assert w.facts(f.CallbackTicketEnded)[0].how == "no_answer"
 
 
 @pytest.mark.promise("I6")
@@ -226,7 +226,7 @@ def test_a_message_is_recorded_and_told_even_if_the_caller_hangs_up_over_it() ->
     w.end(call)
     w.shell(seen)
     (left,) = w.facts(f.VoicemailLeft)
-    assert left.recording_id == started.recording_id and left.seconds == 4  # type: ignore[attr-defined]
+    assert left.recording_id == started.recording_id and left.seconds == 4
 
 
 @pytest.mark.promise("I6")
@@ -236,11 +236,11 @@ def test_less_than_a_second_is_no_message() -> None:
     w.played(call)
     w.played(call)
     w.press(call, "#")
-    rid = w.done(fx.StopRecord)[-1].recording_id  # type: ignore[attr-defined]
+    rid = w.done(fx.StopRecord)[-1].recording_id
     w.floor.media(p.RecordingEnded(w.now, rid, "x.wav", 0.4, 3200), w.now)
     w.end(call, by_us=True)
     assert not w.facts(f.VoicemailLeft)
-    assert w.facts(f.CallEnded)[0].outcome == "abandoned"  # type: ignore[attr-defined]
+    assert w.facts(f.CallEnded)[0].outcome == "abandoned"
 
 
 @pytest.mark.promise("I1")
@@ -268,7 +268,7 @@ def test_a_refused_destination_refuses_before_the_answer() -> None:
     w = LobbyWorld()
     w.arrive(Destination(DestinationKind.REFUSE), ack=False)
     (refused,) = w.done(fx.RefuseLeg)
-    assert refused.status == 603  # type: ignore[attr-defined]
+    assert refused.status == 603
 
 
 @pytest.mark.promise("I3", "D3")
@@ -333,7 +333,7 @@ def test_a_call_that_rang_when_the_engine_died_rings_again() -> None:
     w.restart()
     again = w.floor.calls[call.call_id]
     assert again.offered_to == 1 and w.state() == "ringing"
-    assert [e.how for e in w.facts(f.OfferEnded)] == ["gone"]  # type: ignore[attr-defined]
+    assert [e.how for e in w.facts(f.OfferEnded)] == ["gone"]
 
 
 def test_a_queue_that_is_deleted_asks_its_callers_for_a_message() -> None:

@@ -47,7 +47,7 @@ def test_blind_transfer_rings_at_the_colleague_with_the_card_while_the_customer_
     call.card = {"name": "A customer"}
     w.floor.transfer(1, colleague(2), False, w.now)
     assert w.state(1) == "wrap_up" and w.state(2) == "ringing"
-    assert w.call_state(2) == "offered" and w.team.agents[2].call.card["name"] == "A customer"  # type: ignore[union-attr]
+    assert w.call_state(2) == "offered" and w.team.agents[2].call.card["name"] == "A customer"
     assert w.heard(call.port) == "tone:ringback" and w.room(call) == {}
     assert w.recorded() == ("", call.port), "nobody's microphone is recorded while it rings"
     w.sound()
@@ -57,7 +57,7 @@ def test_blind_transfer_rings_at_the_colleague_with_the_card_while_the_customer_
     assert w.heard(call.port) == "" and w.recorded() == (A2, call.port)
     w.end(call)
     assert w.state(2) == "wrap_up" and w.ended()[0].agent_id == 2
-    assert [x.kind for x in w.facts(f.CallTransferred)] == ["blind"]  # type: ignore[attr-defined]
+    assert [x.kind for x in w.facts(f.CallTransferred)] == ["blind"]
 
 
 def test_a_transfer_that_nobody_takes_comes_back_to_who_made_it_out_of_his_wrap_up() -> None:
@@ -125,7 +125,7 @@ def test_blind_transfer_to_a_number_goes_on_without_an_agent_until_either_hangs_
     w = PartyWorld()
     call = w.talk(1)
     w.floor.transfer(1, NUMBER, False, w.now)
-    assert [e.number for e in w.done(fx.OriginateParty)] == [NUMBER.number]  # type: ignore[attr-defined]
+    assert [e.number for e in w.done(fx.OriginateParty)] == [NUMBER.number]
     w.leg_up(call)
     third = fx.party_port(f"{call.call_id}.1")
     assert call.agent_id is None and call.state is CallState.TALKING
@@ -146,10 +146,10 @@ def test_customer_of_a_call_without_agent_hangs_up_and_the_third_number_is_hung_
     w.floor.transfer(1, NUMBER, False, w.now)
     w.leg_up(call)
     w.end(call)
-    assert [e.party_key for e in w.done(fx.HangUpParty)] == [f"{call.call_id}.1"]  # type: ignore[attr-defined]
+    assert [e.party_key for e in w.done(fx.HangUpParty)] == [f"{call.call_id}.1"]
     assert not w.floor.calls
     [left] = w.facts(f.PartyLeft)
-    assert (left.outcome, left.number) == ("talked", NUMBER.number)  # type: ignore[attr-defined]
+    assert (left.outcome, left.number) == ("talked", NUMBER.number)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_number_that_does_not_answer_a_blind_transfer_gives_the_customer_back_
     w.floor.transfer(1, NUMBER, False, w.now)
     w.leg_ends(call, cause)
     assert w.state(1) == "ringing"
-    told = w.team.agents[1].call.notice  # type: ignore[union-attr]
+    told = w.team.agents[1].call.notice
     assert (told["code"], told["why"]) == ("came_back", word)
     w.floor.answer(1, w.now)
     assert call.agent_id == 1
@@ -518,10 +518,10 @@ def test_recording_is_paused_for_a_card_number_and_goes_on_with_the_next_agent()
     view = w.team.agents[1].call
     assert view is not None and view.can_record == "pause" and view.recording
     w.floor.record(1, "pause", w.now)
-    assert w.team.agents[1].call.can_record == "resume" and not w.team.agents[1].call.recording  # type: ignore[union-attr]
+    assert w.team.agents[1].call.can_record == "resume" and not w.team.agents[1].call.recording
     w.floor.transfer(1, colleague(2), False, w.now)
     w.floor.answer(2, w.now)
-    assert [e.paused for e in w.done(fx.PauseRecord)] == [True, False]  # type: ignore[attr-defined]
+    assert [e.paused for e in w.done(fx.PauseRecord)] == [True, False]
     assert call.record_paused is False
 
 
@@ -530,7 +530,7 @@ def test_recording_on_demand_begins_by_the_agents_hand_and_forbidden_ones_never(
     call = w.dial(agent=1)
     call.record, call.on_demand = False, True
     w.answer(call)
-    assert w.team.agents[1].call.can_record == "start" and not w.done(fx.Record)  # type: ignore[union-attr]
+    assert w.team.agents[1].call.can_record == "start" and not w.done(fx.Record)
     w.floor.record(1, "start", w.now)
     assert w.recorded() == (A1, call.port)
     w.end(call)

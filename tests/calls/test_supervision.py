@@ -29,7 +29,7 @@ def test_listening_hears_both_and_is_heard_by_nobody_a_whisper_by_the_agent_a_ba
     supervise(w, "barge")
     trio = {A1, S3, call.port}
     assert w.room(call) == {port: trio - {port} for port in trio}
-    assert [x.role for x in w.facts(f.PartyJoined)] == ["listen", "whisper", "talk"]  # type: ignore[attr-defined]
+    assert [x.role for x in w.facts(f.PartyJoined)] == ["listen", "whisper", "talk"]
     supervise(w, "stop")
     assert w.room(call) == {A1: {call.port}, call.port: {A1}} and w.state(3) == "available"
     w.sound()
@@ -67,7 +67,7 @@ def test_the_agent_sees_it_as_the_enterprise_decides_and_a_barge_always(tell: bo
     view = w.team.agents[1].call
     assert view is not None and len(view.parties) == int(tell)
     supervise(w, "barge", tell=tell)
-    assert len(w.team.agents[1].call.parties) == 1  # type: ignore[union-attr]
+    assert len(w.team.agents[1].call.parties) == 1
 
 
 @pytest.mark.promise("V2")
@@ -81,7 +81,7 @@ def test_taking_over_gives_the_supervisor_the_call_and_the_agent_his_wrap_up() -
     assert w.room(call) == {S3: {call.port}, call.port: {S3}} and w.recorded() == (S3, call.port)
     assert w.team.agents[3].supervising == {}
     [moved] = w.facts(f.CallTransferred)
-    assert (moved.kind, moved.to_id) == ("take_over", 3)  # type: ignore[attr-defined]
+    assert (moved.kind, moved.to_id) == ("take_over", 3)
     w.end(call)
     assert w.state(3) == "wrap_up"
     w.wait(31)
@@ -120,7 +120,7 @@ def test_whatever_a_supervisor_does_next_ends_his_listening(how: str) -> None:
     supervise(w, "listen")
     if how == "dial":
         other = w.dial(agent=3)
-        assert w.team.agents[3].call.call_id == other.call_id  # type: ignore[union-attr]
+        assert w.team.agents[3].call.call_id == other.call_id
     elif how == "phone":
         w.team.phone(3, "interrupted", w.now)
         w.wait(21)

@@ -86,7 +86,7 @@ class World:
 
     def sip(self, kind: type[p.SipEvent], call: Call, **fields: object) -> None:
         """Tell the floor an event of the call's leg."""
-        self.floor.sip(kind(call.call_id, self.now, **fields), self.now)  # type: ignore[call-arg]
+        self.floor.sip(kind(call.call_id, self.now, **fields), self.now)
 
     def answer(self, call: Call) -> None:
         """The callee picks up."""

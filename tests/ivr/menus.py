@@ -35,7 +35,7 @@ def flow(*nodes: Node, language: str = "en") -> Flow:
 
 
 def document(menu: Flow, flow_id: int = FLOW, version: int = 1, name: str = "Main") -> dict[str, Any]:
-    plain: dict[str, Any] = wire.from_json(wire.to_json(menu), object)  # type: ignore[assignment]
+    plain: dict[str, Any] = wire.from_json(wire.to_json(menu), object)
     return {"id": flow_id, "version": version, "name": name, "flow": plain}
 
 

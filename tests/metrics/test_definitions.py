@@ -39,8 +39,8 @@ def test_stays_are_folded_into_a_queues_figures() -> None:
         callbacks=1,
         other=1,
         waiting=1,
-        service_level=pytest.approx(1 / 3),  # type: ignore[arg-type]
-        abandon_rate=pytest.approx(1 / 3),  # type: ignore[arg-type]
+        service_level=pytest.approx(1 / 3),
+        abandon_rate=pytest.approx(1 / 3),
         asa_s=30.0,
         aht_s=160.0,
         longest_wait_s=300.0,

@@ -25,11 +25,11 @@ WEEK = (OFFICE, OFFICE, OFFICE, OFFICE, OFFICE, (Span(600, 840),), ())
 
 def number(*rules: Rule, **more: object) -> NumberDoc:
     given: dict[str, object] = {"open_to": QUEUE, "closed_to": BOX, "rules": rules, "calendar_id": 9, **more}
-    return NumberDoc(id=1, e164="+862155550100", name="Service", **given)  # type: ignore[arg-type]
+    return NumberDoc(id=1, e164="+862155550100", name="Service", **given)
 
 
 def office(zone: str = "UTC", **more: object) -> CalendarDoc:
-    return CalendarDoc(id=9, name="Office", week=WEEK, time_zone=zone, **more)  # type: ignore[arg-type]
+    return CalendarDoc(id=9, name="Office", week=WEEK, time_zone=zone, **more)
 
 
 def routed(doc: NumberDoc, caller: Caller, at: float = NOON, on_shift: frozenset[int] = frozenset()) -> Routed:

@@ -65,7 +65,7 @@ async def engine_at_rest(url: str, var: Path) -> AsyncIterator[SimpleNamespace]:
     address = p.MediaAddress("127.0.0.1", 4000)
     sip, edge = Noted(), Noted(open=("answer", address), take_up=address)
     media = Noted(create_port=address, take_up=address, reset=None)
-    engine = Engine(settings, connection, sip, media, edge, {})  # type: ignore[arg-type]
+    engine = Engine(settings, connection, sip, media, edge, {})
     dialing = Dialing(engine)
     inbox = Inbox(engine, dialing)
     tenant = engine.tenants[TENANT] = Tenant(TENANT)

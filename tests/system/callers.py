@@ -45,7 +45,7 @@ _REFUSALS = (403, 404, 408, 480, 486, 488, 500, 503, 603)
 
 def scenario(*, gives_up_ringing: bool = False) -> str:
     """Call [field1] as [field0] with the telephone at [field2]; take what comes; end when told, or at the first 180."""
-    body = sipp.sdp(port="[field2]")  # type: ignore[arg-type]  SIPp fills it in
+    body = sipp.sdp(port="[field2]")  # SIPp fills it in
     me = {"to": "[field1]", "caller": "[field0]"}
     log = '<nop><action><log message="[call_number] {}"/></action></nop>'
     # SIPp asks whether a response fits in the order of writing; the first that has no "optional" ends the choice.

@@ -39,12 +39,12 @@ def tone_file(folder: Path) -> Path:
 def scenarios(tone: Path, ring_ms: int = 300, *, echo: bool = False) -> dict[str, str]:
     """A SIPp scenario for each outcome. `echo`: also a callee who says what he hears, one call at a
     time, and one who hangs up after BRIEF_S."""
-    media = sipp.sdp(port="[rtpstream_audio_port]")  # type: ignore[arg-type]  SIPp fills it in
+    media = sipp.sdp(port="[rtpstream_audio_port]")  # SIPp fills it in
     stream = f'<nop><action><exec rtp_stream="{tone},-1,0,PCMU/8000"/></action></nop>'
     invited = sipp.recv("INVITE", timeout_ms=600_000)
     more = {}
     if echo:
-        heard = sipp.sdp(port="[media_port]")  # type: ignore[arg-type]
+        heard = sipp.sdp(port="[media_port]")
         more["echo"] = sipp.scenario(
             invited, sipp.send(180), sipp.pause(ring_ms), sipp.send(200, body=heard, retrans=True), sipp.recv("ACK"),
             sipp.recv("BYE", timeout_ms=120_000), sipp.send_reply(),

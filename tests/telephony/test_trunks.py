@@ -128,7 +128,7 @@ steps = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(trunks, max_size=4, unique_by=lambda t: t.trunk_id), st.lists(steps, max_size=120))
-def test_limits_are_never_exceeded_and_every_channel_comes_back(given_trunks: list[Trunk], plan: list[tuple]) -> None:  # type: ignore[type-arg]
+def test_limits_are_never_exceeded_and_every_channel_comes_back(given_trunks: list[Trunk], plan: list[tuple]) -> None:
     pool = TrunkPool(given_trunks)
     by_id = {trunk.trunk_id: trunk for trunk in given_trunks}
     up = dict.fromkeys(by_id, True)

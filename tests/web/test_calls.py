@@ -233,7 +233,7 @@ def test_the_engines_refusal_reaches_the_agent_as_it_is(
     owner: Browser, enterprise: int, browser: Callable[[], Browser], engine: EngineDouble
 ) -> None:
     add_user(enterprise, "lin", "agent")
-    engine.reply = {"error": {"code": "agent.no_call", "message": "There is no call.", "status": 409}}  # type: ignore[assignment]
+    engine.reply = {"error": {"code": "agent.no_call", "message": "There is no call.", "status": 409}}
     answer = signed_in(browser, "lin").post("/api/agent/call/hangup")
     assert (answer.status_code, answer.get_json()["code"]) == (409, "agent.no_call")
 

@@ -29,7 +29,7 @@ def left(flow: int, call: int, way: str, seconds: float, at: float = NOON, versi
 
 
 def record(enterprise: int, *facts: object) -> list[Envelope]:
-    packed = [FACTS.pack(f, tenant=enterprise, at=NOON, call=f.call_id) for f in facts]  # type: ignore[attr-defined]
+    packed = [FACTS.pack(f, tenant=enterprise, at=NOON, call=f.call_id) for f in facts]
     recorder.record([(b"0-1", {b"e": wire.to_json(e)}) for e in packed])
     return packed
 

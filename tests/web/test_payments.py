@@ -271,7 +271,7 @@ def test_callbacks_that_come_at_once_credit_once(app: Flask, owner: Browser) -> 
     stripe = Stripe(app, made["number"])
     answers: list[int] = []
     threads = [
-        threading.Thread(target=lambda e=e: answers.append(stripe.send(e).status_code))  # type: ignore[misc]
+        threading.Thread(target=lambda e=e: answers.append(stripe.send(e).status_code))
         for e in [stripe.session(), stripe.intent()] * 5
     ]
     for t in threads:

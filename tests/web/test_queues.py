@@ -48,7 +48,7 @@ def document(tenant: int, entity: str, entity_id: int) -> Any:
 
 def audited(tenant: int, action: str) -> AuditEntry:
     with tenant_session(tenant) as s:
-        return s.scalars(select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id.desc())).first()  # type: ignore[return-value]
+        return s.scalars(select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id.desc())).first()
 
 
 @pytest.mark.promise("I3")
@@ -92,7 +92,7 @@ def test_a_change_keeps_what_is_not_given_and_is_audited(owner: Browser, enterpr
     assert (body["waiting"]["announce_every_s"], body["enabled"]) == (60.0, False)
     assert told(enterprise) == [("queue", queue)]
     entry = audited(enterprise, "update")
-    assert (entry.entity, entry.before["enabled"], entry.after["enabled"]) == ("queue", True, False)  # type: ignore[index]
+    assert (entry.entity, entry.before["enabled"], entry.after["enabled"]) == ("queue", True, False)
     owner.patch(f"/api/queues/{queue}", {"enabled": False})
     assert told(enterprise) == []  # nothing changed
 

@@ -114,7 +114,7 @@ class Engine:
             if isinstance(event, p.LegAnswered | p.LegEarlyMedia | p.LegUpdated):
                 self.far_media(fx.call_port(call_id), event.sdp)
             if event.leg_id != call_id:
-                event = dataclasses.replace(event, leg_id=call_id)  # type: ignore[type-var]
+                event = dataclasses.replace(event, leg_id=call_id)  # type: ignore[type-var]  # a union of dataclasses
             owner.floor.sip(event, wall_s())
             self.apply(owner)
 

@@ -39,7 +39,7 @@ class Tenant:
         queues: dict[int, QueueSettings] = {}
         controls = Controls(DialedControl(), ByHandControl(), AcdControl(queues), VoicemailControl(), self.ivr)
         self.floor = Floor(tenant, controls, queues, seed=tenant)
-        self.floor.to_e164 = self._to_e164  # type: ignore[method-assign]
+        self.floor.to_e164 = self._to_e164  # type: ignore[method-assign]  # the floor has a plain default
 
     @property
     def enterprise(self) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class ThirdLegs:
             leg.rang = True
         if isinstance(event, p.LegEarlyMedia | p.LegAnswered | p.LegUpdated):
             self._far_media(key, event.sdp)
-        told = dataclasses.replace(event, leg_id=key)  # type: ignore[type-var]
+        told = dataclasses.replace(event, leg_id=key)  # type: ignore[type-var]  # a union of dataclasses
         leg.tenant.floor.sip(told, wall_s())
         self._engine.apply(leg.tenant)
 

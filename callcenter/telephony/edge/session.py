@@ -69,7 +69,7 @@ class _PlainRtp(asyncio.DatagramProtocol):
     def __init__(self, on_packet: Callable[[bytes, str], None]) -> None:
         self._on_packet = on_packet
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # type: ignore[override]
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # type: ignore[override]  # addr is typed for all families
         self._on_packet(data, addr[0])
 
     def error_received(self, exc: Exception) -> None:

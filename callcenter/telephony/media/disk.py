@@ -130,12 +130,12 @@ class DiskThread:
     """Runs jobs one after the other in a thread of its own."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Run `job` after all that were submitted before. What it raises is logged."""
+    def submit(self, job: Callable[[], object]) -> None:
+        """Run `job` after all that were submitted before. What it gives is not used; what it raises is logged."""
         self._jobs.put(job)
 
     def _run(self) -> None:

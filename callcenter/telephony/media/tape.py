@@ -98,7 +98,7 @@ class Tapes:
         """Write and close all; nobody is told: a successor takes them up."""
         for recording, file in self._running.values():
             self._disk.submit(functools.partial(file.append, recording.finish(now)))
-            self._disk.submit(lambda file=file: file.close())  # type: ignore[misc]
+            self._disk.submit(file.close)
         self._running.clear()
 
     def tick(self, now: int) -> None:

@@ -199,7 +199,7 @@ class Bench:
         """A far end that talks to a new port `port_id`, which sends to it."""
         far = await FarEnd(hz, codec).open()
         self.far_ends.append(far)
-        address = await self.client.create_port(port_id, near=near, codec=codec, **port)  # type: ignore[arg-type]
+        address = await self.client.create_port(port_id, near=near, codec=codec, **port)
         self.client.update_port(port_id, remote=far.address)
         far.talk(address)
         return far

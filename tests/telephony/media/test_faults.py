@@ -135,7 +135,7 @@ def test_garbage_on_its_sockets_does_not_disturb_a_worker(tmp_path: Path) -> Non
                     for port in (target.port, target.port + 1):
                         head = rng.choice([b"", b"\x80", b"\x80\x00", b"\x9f\xe5", b"\xb0\x08", b"\x80\xc8\xff\xff"])
                         noise.sendto(head + rng.randbytes(rng.choice([0, 3, 11, 40, 1700])), ("127.0.0.1", port))
-                        customer.transport.sendto(head + rng.randbytes(20), (customer.target.ip, customer.target.port))  # type: ignore[union-attr]
+                        customer.transport.sendto(head + rng.randbytes(20), (customer.target.ip, customer.target.port))
             for broken in (
                 b"\x00\x00\x10\x00half a frame",
                 b"\xff\xff\xff\xff",

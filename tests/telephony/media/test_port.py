@@ -71,7 +71,7 @@ class Pair:
         fields: dict[str, object] = {
             "payload_type": 0, "marker": False, "ssrc": 77, "payload": bytes([sequence & 0xFF]) * 160, **other,
         }  # fmt: skip
-        packet = rtp.RtpPacket(sequence=sequence & 0xFFFF, timestamp=timestamp & 0xFFFFFFFF, **fields)  # type: ignore[arg-type]
+        packet = rtp.RtpPacket(sequence=sequence & 0xFFFF, timestamp=timestamp & 0xFFFFFFFF, **fields)
         self.far_a.sendto(rtp.build(packet), self.a.local)
         self.now += 160
         self.take()

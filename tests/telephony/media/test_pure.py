@@ -215,7 +215,7 @@ def test_the_buffer_deepens_for_late_packets_and_shrinks_again() -> None:
     for tick in range(1490):
         while upcoming and upcoming[0] <= tick * 20:
             buffer.put((base + upcoming[1] * 160) & 0xFFFFFFFF, frame_of(upcoming[1]))
-            upcoming = next(waiting, None)  # type: ignore[assignment]
+            upcoming = next(waiting, None)
         frame = buffer.get()
         depths.append(buffer.depth)
         if frame is None or frame == g711.SILENT_FRAME:

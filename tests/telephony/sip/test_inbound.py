@@ -18,7 +18,7 @@ pytestmark = pytest.mark.interop
 async def _caller(engine: Engine, *steps: str, **options: object) -> Sipp:
     port = free_port()
     engine.port.set_trunks({7: trunk(port, trunk_id=7)})
-    return await Sipp.start(scenario(*steps), remote=("127.0.0.1", engine.port.port), port=port, **options)  # type: ignore[arg-type]
+    return await Sipp.start(scenario(*steps), remote=("127.0.0.1", engine.port.port), port=port, **options)
 
 
 def test_call_from_a_trunk_rings_is_answered_and_hung_up_by_the_caller() -> None:

@@ -88,7 +88,7 @@ class WildCarrier(asyncio.DatagramProtocol):
         for _ in range(2 if self.rng.random() < 0.05 else 1):
             if self.rng.random() >= 0.05:
                 delay = self.rng.uniform(0, 0.02)
-                asyncio.get_running_loop().call_later(delay, self.transport.sendto, reply.encode(), addr)  # type: ignore[attr-defined]
+                asyncio.get_running_loop().call_later(delay, self.transport.sendto, reply.encode(), addr)
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
