@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from callcenter.audit.models import Actor
 from crm.addressbook.groups import Tree, load_tree, path_of, seen_by, way_to, with_below
 from crm.addressbook.models import Contact, ContactMember
-from crm.addressbook.texts import folded, wanted
+from crm.addressbook.texts import folded, name_key, wanted
 
 MOST_DAYS: Final = 366
 _LEAP_DAY = (2, 29)
@@ -89,17 +89,34 @@ def _searched(query: Select[Contact], search: str, country: str) -> Select[Conta
 
 def group_rows(session: Session, actor: Actor, search: str = "") -> list[dict[str, Any]]:
     """The groups that `actor` sees, each after the one above it and by name beside the others; with `search` those
-    whose name holds it, and the ones above them. `contacts`: how many stand in the group itself; `used`: whether it
-    and all above it are enabled."""
+    whose name holds it, and the ones above them. `contacts`: how many stand in the group itself, `reached`: in it or
+    below it; `used`: whether it and all above it are enabled."""
     tree = load_tree(session, actor)
     member = ContactMember
     found = session.execute(select(member.group_id, func.count()).group_by(member.group_id))
     counts = {group_id: int(count) for group_id, count in found}
+    reached = _reached(session, tree)
     kept = set(tree)
     if search.strip():
         needle = folded(search)
         kept = {up for i, node in tree.items() if needle in folded(node.name) for up in way_to(i, tree)}
-    return [_group_row(i, tree, counts) for i in in_order(tree) if i in kept]
+    return [_group_row(i, tree, counts, reached) for i in in_order(tree) if i in kept]
+
+
+def _reached(session: Session, tree: Tree) -> dict[int, int]:
+    """Group with groups below it → contacts in any of them, each once."""
+    parents = {node.parent_id for node in tree.values()}
+    pairs = [(up, i) for i in tree for up in way_to(i, tree) if up in parents]
+    if not pairs:
+        return {}
+    rows = session.execute(
+        text(
+            "SELECT p.above, count(DISTINCT m.contact_id) FROM unnest(CAST(:above AS bigint[]), CAST(:own AS bigint[]))"
+            " AS p(above, own) JOIN contact_member m ON m.group_id = p.own GROUP BY p.above"
+        ),
+        {"above": [up for up, _ in pairs], "own": [i for _, i in pairs]},
+    )
+    return {group_id: int(count) for group_id, count in rows}
 
 
 def in_order(tree: Tree) -> list[int]:
@@ -107,22 +124,20 @@ def in_order(tree: Tree) -> list[int]:
 
     def place(group_id: int) -> tuple[bool, list[str]]:
         way = way_to(group_id, tree)
-        return tree[group_id].owner_id is not None, [f"{folded(tree[i].name)}\0{i}" for i in way]
+        return tree[group_id].owner_id is not None, [f"{name_key(tree[i].name)} {i}" for i in way]
 
     return sorted(tree, key=place)
 
 
 def group_row(session: Session, actor: Actor, group_id: int) -> dict[str, Any]:
     """One group as `group_rows` gives it. The group must be one that `actor` sees."""
-    count = session.scalar(
-        select(func.count()).select_from(ContactMember).where(ContactMember.group_id == group_id)
-    )  # fmt: skip
-    return _group_row(group_id, load_tree(session, actor), {group_id: count or 0})
+    return next(row for row in group_rows(session, actor) if row["id"] == group_id)
 
 
-def _group_row(group_id: int, tree: Tree, counts: dict[int, int]) -> dict[str, Any]:
+def _group_row(group_id: int, tree: Tree, counts: dict[int, int], reached: dict[int, int]) -> dict[str, Any]:
     node = tree[group_id]
     way = way_to(group_id, tree)
+    count = counts.get(group_id, 0)
     return {
         "id": group_id,
         "parent_id": node.parent_id,
@@ -132,7 +147,8 @@ def _group_row(group_id: int, tree: Tree, counts: dict[int, int]) -> dict[str, A
         "private": node.owner_id is not None,
         "enabled": node.enabled,
         "used": all(tree[i].enabled for i in way),
-        "contacts": counts.get(group_id, 0),
+        "contacts": count,
+        "reached": reached.get(group_id, count),
     }
 
 

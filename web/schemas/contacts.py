@@ -25,6 +25,9 @@ class ContactGroupSchema(Schema):
     enabled = fields.Boolean(required=True)
     used = fields.Boolean(required=True, metadata={"description": "it and all groups above it are enabled"})
     contacts = fields.Integer(required=True, strict=True, metadata={"description": "in the group itself"})
+    reached = fields.Integer(
+        required=True, strict=True, metadata={"description": "in it or in groups below it, each once"}
+    )
 
 
 class ContactGroupTreeSchema(Schema):
