@@ -21,8 +21,9 @@ class NpmSmsc:
 
     def __init__(self, **settings: Any) -> None:
         assert (FOLDER / "node_modules" / "smpp").is_dir(), "run `make test` once: it installs the SMSC"
+        given = {"port": free_port(random.randrange(10_000, 31_000)), **settings}
         self.process = subprocess.Popen(
-            [str(npm.HOME / "bin" / "node"), "smsc.js", json.dumps({"port": free_port(random.randrange(10_000, 31_000)), **settings})],
+            [str(npm.HOME / "bin" / "node"), "smsc.js", json.dumps(given)],
             cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()

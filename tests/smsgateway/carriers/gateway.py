@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from callcenter import ids
 from callcenter.clock import utc_now
@@ -109,13 +110,18 @@ FROM unnest(CAST(:phones AS text[])) AS phone
     return send.id
 
 
+def pairs(session: Session, query: str, values: dict[str, Any]) -> dict[str, int]:
+    """Rows of two columns as a dictionary."""
+    return {row[0]: row[1] for row in session.execute(text(query), values)}
+
+
 def states(send_id: int | None = None) -> dict[str, int]:
     """How many texts are in each state."""
     with platform_session() as session:
         query = (
             "SELECT state, count(*) FROM text_message WHERE CAST(:s AS bigint) IS NULL OR send_id = :s GROUP BY state"
         )
-        return {s: n for s, n in session.execute(text(query), {"s": send_id})}
+        return pairs(session, query, {"s": send_id})
 
 
 def texts(send_id: int) -> dict[str, Any]:
@@ -135,12 +141,8 @@ def adds_up() -> None:
     """Sends count what their texts are; money is where the texts are; each booking and all of them sum to zero."""
     with platform_session() as session:
         for row in session.execute(text("SELECT * FROM text_send")).mappings():
-            own = {
-                s: n
-                for s, n in session.execute(
-                    text("SELECT state, count(*) FROM text_message WHERE send_id = :s GROUP BY state"), {"s": row["id"]}
-                )
-            }
+            query = "SELECT state, count(*) FROM text_message WHERE send_id = :s GROUP BY state"
+            own = pairs(session, query, {"s": row["id"]})
             told = {s.value: row[s.value] for s in TextState if row[s.value]}
             assert told == own, f"send {row['id']} tells {told}, its texts are {own}"
             assert sum(own.values()) == row["asked"]
@@ -152,13 +154,8 @@ def adds_up() -> None:
         unbalanced = "SELECT booking FROM ledger_entry GROUP BY booking HAVING sum(amount_minor) <> 0"
         assert not session.execute(text(unbalanced)).all()
         for account in session.execute(text("SELECT * FROM purse_account")):
-            sides = {
-                s: n
-                for s, n in session.execute(
-                    text("SELECT side, sum(amount_minor) FROM ledger_entry WHERE account_id = :a GROUP BY side"),
-                    {"a": account.id},
-                )
-            }
+            query = "SELECT side, sum(amount_minor) FROM ledger_entry WHERE account_id = :a GROUP BY side"
+            sides = pairs(session, query, {"a": account.id})
             assert sides.get("available", 0) == account.available_minor
             assert sides.get("reserved", 0) == account.reserved_minor
         held, spent = session.execute(
