@@ -15,6 +15,9 @@ needs the newest only, so that after any interruption snapshot and events cannot
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from typing import Any
 
 import redis
@@ -62,20 +65,38 @@ def live_key(tenant: int) -> str:
 
 
 _client: redis.Redis | None = None
+_of_threads: dict[int, redis.Redis] = {}
 
 
 def client() -> redis.Redis:
-    """The process's connection pool to REDIS_URL; commands are retried for about 3 s while it restarts."""
+    """The process's connection pool to REDIS_URL; commands are retried for about 3 s while it restarts.
+
+    Under gevent a native thread (`web.http.off_loop`) has one of its own: a socket belongs to the loop that opened it.
+    """
     global _client
+    thread = threading.get_native_id()
+    if thread != os.getpid() and _under_gevent():
+        if thread not in _of_threads:
+            _of_threads[thread] = _connect()
+        return _of_threads[thread]
     if _client is None:
-        _client = redis.Redis.from_url(
-            config.load().redis_url,
-            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 10),
-            retry_on_error=[RedisConnectionError, RedisTimeoutError],
-            socket_connect_timeout=2,
-            health_check_interval=15,
-        )
+        _client = _connect()
     return _client
+
+
+def _connect() -> redis.Redis:
+    return redis.Redis.from_url(
+        config.load().redis_url,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 10),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        socket_connect_timeout=2,
+        health_check_interval=15,
+    )
+
+
+def _under_gevent() -> bool:
+    monkey = sys.modules.get("gevent.monkey")  # not imported for this: most processes do without
+    return monkey is not None and bool(monkey.is_module_patched("socket"))
 
 
 def publish(tenant: int, topic: str, document: Any, connection: redis.Redis | None = None) -> None:
