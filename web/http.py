@@ -219,6 +219,7 @@ _pool: ThreadPool | None = None
 def off_loop(work: Callable[..., R], *args: Any) -> R:
     """`work(*args)` in a native thread, so that other requests go on meanwhile. For CPU-bound work that frees the GIL.
 
+    Never for what asks the database or Valkey: their connections belong to the loop's own thread, and gevent refuses.
     Two threads at most: password hashing takes 64 MiB each.
     """
     global _pool

@@ -20,7 +20,7 @@ from smsgateway.carriers import callbacks, http, http_words, mm7, mm7_soap, regi
 from smsgateway.carriers import settings as declared
 from smsgateway.carriers.models import TextCarrier
 from web.app import csrf
-from web.http import off_loop, public
+from web.http import public
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint(
@@ -58,7 +58,7 @@ def take_receipts(carrier_id: int, token: str) -> Response:
     found = http.receipts(settings, _document(), wall_s())
     if not found:
         log.warning("carrier %s: a callback without a receipt", carrier.name)
-    off_loop(callbacks.take_receipts, carrier, found)
+    callbacks.take_receipts(carrier, found)
     return _said(settings)
 
 
@@ -72,7 +72,7 @@ def take_texts(carrier_id: int, token: str) -> Response:
     found = http.replies(settings, _document(), wall_s())
     if not found:
         log.warning("carrier %s: a callback without a text", carrier.name)
-    off_loop(callbacks.take_texts, carrier, found)
+    callbacks.take_texts(carrier, found)
     return _said(settings)
 
 
@@ -92,8 +92,8 @@ def take_mm7(carrier_id: int, token: str) -> Response:
         return Response(f"This is no MM7 message: {error}.", 400, content_type="text/plain; charset=utf-8")
     if told.kind == "DeliverReq":
         folder = config.load().var / "mms-in" / str(carrier.id)
-        off_loop(callbacks.take_texts, carrier, [mm7.reply(told, folder, wall_s())])
+        callbacks.take_texts(carrier, [mm7.reply(told, folder, wall_s())])
     else:
         found = mm7.receipt(told, wall_s())
-        off_loop(callbacks.take_receipts, carrier, [found] if found else [])
+        callbacks.take_receipts(carrier, [found] if found else [])
     return Response(mm7_soap.response(told), 200, content_type="text/xml; charset=utf-8")

@@ -49,7 +49,7 @@ def get_home() -> dict[str, Any]:
             "steps": [
                 {"key": key, "done": bool(db.scalar(query))}
                 for key, needed, query in _STEPS
-                if needed in who.permissions
+                if needed in who.permissions and not who.enterprise.is_platform
             ],
             "callbacks_due": _callbacks(db, who.user.id, tonight) if "desk.use" in who.permissions else None,
         }

@@ -10,7 +10,7 @@ from callcenter.db.session import platform_session
 from callcenter.tenancy import platform
 from callcenter.tenancy.models import Enterprise
 from callcenter.tenancy.opening import load_hooks
-from web.http import current_actor, off_loop, paged, requires
+from web.http import current_actor, paged, requires
 from web.schemas.platform import (
     ChangeEnterpriseSchema,
     EnterprisePage,
@@ -46,7 +46,7 @@ def list_enterprises(args: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(201, EnterpriseSchema)
 def post_enterprise(given: dict[str, Any]) -> Enterprise:
     """Open an enterprise with its owner."""
-    return _one(off_loop(platform.open_one, current_actor(), given))
+    return _one(platform.open_one(current_actor(), given))
 
 
 @blueprint.get("/<int:enterprise_id>")
