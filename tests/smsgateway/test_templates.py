@@ -57,11 +57,11 @@ def test_unknown_placeholders_are_named_with_their_place() -> None:
 
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_templates_are_refused_at_once(body: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     faults = examine(body)[1]
     assert faults
     assert {f.code for f in faults} <= {"unknown", "malformed", "too_many", "too_long"}
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_values_are_never_looked_at_as_templates() -> None:

@@ -67,7 +67,7 @@ def test_landlines_and_service_numbers_can_not() -> None:
 
 
 @given(st.sampled_from(CODES), st.from_regex(r"[0-9]{4,12}", fullmatch=True))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_the_quick_answer_is_the_slow_one(code: int, rest: str) -> None:
     phone = f"+{code}{rest}"
     if number._surely_mobile(phone):
@@ -75,7 +75,7 @@ def test_the_quick_answer_is_the_slow_one(code: int, rest: str) -> None:
 
 
 @given(st.sampled_from(REGIONS), st.integers(0, 9999))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_the_quick_answer_is_the_slow_one_near_real_mobiles(region: str, last: int) -> None:
     mobile = example(region, PhoneNumberType.MOBILE)
     if mobile:
