@@ -58,7 +58,7 @@ _SEEN_CONTROLS: Final = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85")
 _INVISIBLE_CATEGORIES: Final = frozenset({"Cf", "Mn", "Me", "Mc", "Cc", "Cn", "Co", "Cs"})
 # Han characters live in planes 0, 2 and 3; what lies beyond is neither letter nor digit.
 _LETTERS_END: Final = 0x33480
-_HAN: Final = (*range(0x3400, 0xA000), *range(0xF900, 0xFB00), *range(0x20000, _LETTERS_END))
+_HAN: Final = (range(0x3400, 0xA000), range(0xF900, 0xFB00), range(0x20000, _LETTERS_END))
 
 Table = list[int | str | None]
 
@@ -81,7 +81,7 @@ def table() -> Table:
 
 
 def _simplified() -> dict[str, str]:
-    chars = [chr(point) for point in _HAN]
+    chars = [chr(point) for block in _HAN for point in block]
     converted = opencc.OpenCC("t2s").convert("\n".join(chars)).split("\n")
     return {old: new for old, new in zip(chars, converted, strict=True) if old != new}
 

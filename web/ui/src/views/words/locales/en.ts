@@ -102,6 +102,7 @@ export default {
     result: "{added} opted out, {already} were already.",
     rejected: "1 is no phone number. Mend it above and add it again. | {n} are no phone numbers. Mend them above and add them again.",
   },
+  texts: { refusal: { words: { too_many_parts: "It would take {parts} parts; {limit} is the most. Shorten it." } } },
   audit: {
     actions: { enable: "Enabled", disable: "Disabled", end: "Ended" },
     fields: { words: "Words", category: "Category", keyword: "Keyword", numbers: "Numbers", how_many: "How many" },

@@ -102,6 +102,7 @@ export default {
     result: "已退订 {added} 个，{already} 个原已退订。",
     rejected: "{n} 个不是电话号码，请在上方修改后重新添加。",
   },
+  texts: { refusal: { words: { too_many_parts: "需要拆成 {parts} 条，最多 {limit} 条，请精简内容。" } } },
   audit: {
     actions: { enable: "启用", disable: "停用", end: "取消" },
     fields: { words: "词", category: "类别", keyword: "关键词", numbers: "号码", how_many: "数量" },
