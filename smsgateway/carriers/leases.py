@@ -118,8 +118,8 @@ _COLUMNS = """m.id, m.tenant_id, m.send_id, m.rank, m.phone_e164, m.sender, m.bo
 _PICK = text(f"""
 SELECT {_COLUMNS} FROM unnest(CAST(:sends AS bigint[]), CAST(:room AS int[])) AS w(send_id, room) CROSS JOIN LATERAL (
   SELECT * FROM text_message q WHERE q.carrier_id = :carrier AND q.state = 'queued' AND q.rank = :rank
-    AND q.send_id = w.send_id AND q.not_before <= :now ORDER BY q.not_before, q.id LIMIT w.room
-  FOR UPDATE SKIP LOCKED
+    AND q.send_id = w.send_id AND q.not_before <= :now AND q.id <> ALL(CAST(:picked AS bigint[]))
+  ORDER BY q.not_before, q.id LIMIT w.room FOR UPDATE SKIP LOCKED
 ) m
 """)
 _PICK_OF_DOWN = text(f"""
@@ -178,7 +178,7 @@ class Leases:
             of_rank = [w for w in waiting if w.rank == rank]
             while left > 0 and of_rank:
                 given = share(of_rank, left, self._turn)
-                rows = self._pick(session, carrier_id, rank, given, now)
+                rows = self._pick(session, carrier_id, rank, given, now, [r.id for r in picked])
                 picked += rows
                 left -= len(rows)
                 came: dict[int, int] = {}
@@ -191,9 +191,11 @@ class Leases:
         return self._lease(session, carrier_id, picked, now)
 
     def _pick(
-        self, session: Session, carrier: int, rank: int, given: Sequence[tuple[Waiting, int]], now: datetime
-    ) -> list[Any]:
-        values = {"sends": [w.send_id for w, _ in given], "room": [n for _, n in given]}
+        self, session: Session, carrier: int, rank: int, given: Sequence[tuple[Waiting, int]], now: datetime,
+        picked: Sequence[int],
+    ) -> list[Any]:  # fmt: skip
+        # What this transaction has picked is locked by itself, which SKIP LOCKED does not pass over.
+        values = {"sends": [w.send_id for w, _ in given], "room": [n for _, n in given], "picked": picked}
         return list(session.execute(_PICK, {**values, "carrier": carrier, "rank": rank, "now": now}))
 
     def _adopt(self, session: Session, source: int, target: int, room: int, now: datetime) -> list[Any]:
@@ -239,7 +241,8 @@ class Leases:
         waited = [
             Waited(r.id, facts[r.send_id].tenant_id, r.phone_e164, facts[r.send_id].purpose, r.expires_at)
             for r in picked
-            if at - r.judged_at > JUDGED_AGAIN_AFTER_S and r.id not in ended
+            # One that came back was in no queue while somebody may have opted out.
+            if (at - r.judged_at > JUDGED_AGAIN_AFTER_S or r.attempts) and r.id not in ended
         ]
         for id_, verdict in (rejudge(waited, at) if waited else {}).items():
             if isinstance(verdict, Refusal):
