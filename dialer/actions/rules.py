@@ -21,7 +21,7 @@ ENTITY = "rule_set"
 SETTABLE = frozenset(
     {
         "name", "country", "is_default", "windows", "holidays", "attempts_24h", "attempts_30d", "abandoned_lockout_h",
-        "min_ring_s",
+        "min_ring_s", "text_windows", "texts_24h", "texts_30d",
     }
 )  # fmt: skip
 _TAKEN = {"uq_rule_set_tenant_id_name": ("name", "rule_set.name_taken")}
@@ -73,26 +73,27 @@ def delete(session: Session, actor: Actor, row_id: int) -> None:
     records.trace(session, actor, "delete", ENTITY, row_id, name=row.name, before=before)
 
 
-def check_windows(windows: Sequence[Mapping[str, Any]]) -> None:
+def check_windows(windows: Sequence[Mapping[str, Any]], field: str = "windows") -> None:
     """Windows are {days: [1–7], from: "HH:MM", to: "HH:MM"}, open before they close, and none overlaps another on
-    a day. Raises InvalidInput on `windows.<index>`."""
+    a day. Raises InvalidInput on `<field>.<index>`."""
     spans: list[tuple[int, str, str, int]] = []
     for i, window in enumerate(windows):
         begin, end = str(window["from"]), str(window["to"])
         if end != "24:00":
-            _time(end, f"windows.{i}.to")
-        _time(begin, f"windows.{i}.from")
+            _time(end, f"{field}.{i}.to")
+        _time(begin, f"{field}.{i}.from")
         if begin >= end:
-            raise _wrong(f"windows.{i}.to", "A window closes after it opens.", "rule_set.window_backwards")
+            raise _wrong(f"{field}.{i}.to", "A window closes after it opens.", "rule_set.window_backwards")
         spans += [(day, begin, end, i) for day in window["days"]]
     spans.sort()
     for (day, _, end, _), (other_day, begin, _, i) in itertools.pairwise(spans):
         if day == other_day and begin < end:
-            raise _wrong(f"windows.{i}.from", "Two windows of one day overlap.", "rule_set.windows_overlap")
+            raise _wrong(f"{field}.{i}.from", "Two windows of one day overlap.", "rule_set.windows_overlap")
 
 
 def _set(session: Session, row: RuleSet, values: Mapping[str, Any]) -> None:
     check_windows(values.get("windows", ()))
+    check_windows(values.get("text_windows", ()), "text_windows")
     for i, day in enumerate(values.get("holidays", ())):
         try:
             date.fromisoformat(day)

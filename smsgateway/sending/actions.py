@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select, text
@@ -31,7 +32,7 @@ def ask(actor: Actor, new: NewSend, key: str = "") -> TextSend:
         return ask_in(session, actor, new, key)
 
 
-def ask_in(session: Session, actor: Actor, new: NewSend, key: str = "") -> TextSend:
+def ask_in(session: Session, actor: Actor, new: NewSend, key: str = "", now: datetime | None = None) -> TextSend:
     """Store a send and wake the preparer when the session's transaction commits.
 
     `key` is unique in the enterprise: the same request with the same key gives the same send and changes nothing.
@@ -42,7 +43,7 @@ def ask_in(session: Session, actor: Actor, new: NewSend, key: str = "") -> TextS
     if key and (before := _earlier(session, key, fingerprint)) is not None:
         return before
     own = session.get_one(Enterprise, actor.tenant_id)
-    now = utc_now()
+    now = now or utc_now()
     if check_account(account_of(own), now.timestamp()) is not None:
         raise Conflict(
             "Your enterprise's account has expired: it can read, but not send. Ask the operator to extend it.",
@@ -78,7 +79,7 @@ def _earlier(session: Session, key: str, fingerprint: str) -> TextSend | None:
     return send
 
 
-def _values(session: Session, actor: Actor, new: NewSend, own: Enterprise, now: Any) -> dict[str, Any]:
+def _values(session: Session, actor: Actor, new: NewSend, own: Enterprise, now: datetime) -> dict[str, Any]:
     sender = session.get(User, actor.user_id) if actor.user_id is not None else None
     if new.template_id is not None and session.get(TextTemplate, new.template_id) is None:
         raise InvalidInput("Check the marked fields.", fields={"template_id": "This template is not there any more."})

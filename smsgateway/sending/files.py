@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -100,15 +100,21 @@ def find(actor: Actor, file_id: str) -> RecipientFile:
     return found
 
 
-def register(actor: Actor, file_id: str, file_name: str) -> RecipientFile:
-    """Read an upload. Raises InvalidInput if it is no table, has no numbers or too many rows."""
+def at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Do `work` here and now."""
+    return work(*arguments)
+
+
+def register(actor: Actor, file_id: str, file_name: str, aside: Callable[..., Any] = at_once) -> RecipientFile:
+    """Read an upload. Raises InvalidInput if it is no table, has no numbers or too many rows. `aside` does what takes
+    long and asks nobody, such as in another thread."""
     path = config.load().var / stored_name(actor.tenant_id, file_id)
     target = rows_path(actor.tenant_id, file_id)
     try:
         with tenant_session(actor.tenant_id) as session:
             country = session.get_one(Enterprise, actor.tenant_id).country
             own = [(f.key, f.label) for f in field_defs(session).values()]
-        found = _read(path, target, file_id, file_name[:255], country, own, actor.user_id)
+        found: RecipientFile = aside(_read, path, target, file_id, file_name[:255], country, own, actor.user_id)
         _about_path(actor.tenant_id, file_id).write_bytes(msgspec.json.encode(found))
     except BaseException:
         target.unlink(missing_ok=True)

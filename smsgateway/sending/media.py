@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from callcenter import config, ids
 from callcenter.audit.models import Actor, record
 from callcenter.db.session import tenant_session
 from callcenter.errors import InvalidInput, NotFound
+from smsgateway.sending.files import at_once
 
 MAX_BYTES: Final = 5 * 1024 * 1024
 MAX_PIXELS: Final = 40_000_000
@@ -64,11 +65,11 @@ def path_of(media: Media) -> Path:
     return config.load().var / media.path
 
 
-def register(actor: Actor, media_id: str, name: str) -> Media:
-    """Look into an upload and keep it, cleaned. Raises InvalidInput with the field `file`."""
+def register(actor: Actor, media_id: str, name: str, aside: Callable[..., Any] = at_once) -> Media:
+    """Look into an upload and keep it, cleaned. Raises InvalidInput with the field `file`. `aside` as in `files`."""
     upload = upload_path(actor.tenant_id, media_id)
     try:
-        content, kind, extension, size = cleaned(upload.read_bytes())
+        content, kind, extension, size = aside(cleaned, upload.read_bytes())
     finally:
         upload.unlink(missing_ok=True)
     base = re.sub(r"[^\w.\- ]+", "_", Path(name).stem).strip("_ ")[:80] or "picture"

@@ -25,7 +25,7 @@ from smsgateway.sending.resolving import Resolver, check_body, instant, own_keys
 MOST: Final = 5000
 FIRST: Final = 100
 SAMPLES: Final = 5
-_PAGE: Final = 1000
+_PAGE: Final = 500
 
 
 def preview(actor: Actor, new: NewSend) -> dict[str, Any]:
@@ -87,7 +87,12 @@ def _judged(
         if cursor is None:
             break
     whole = cursor is None and len(unique) <= MOST
-    judged = judge(session, job, unique[:MOST], utc_now().timestamp(), available_minor=available)
+    now, left = utc_now().timestamp(), available
+    judged: list[Judged] = []
+    for at in range(0, min(len(unique), MOST), _PAGE):
+        # Page by page: whoever else this process serves comes between, with the questions to the database.
+        judged += judge(session, job, unique[at : min(at + _PAGE, MOST)], now, available_minor=left)
+        left = available - sum(j.cost_minor for j in judged if not isinstance(j.verdict, Refusal | NeedsApproval))
     return judged, duplicates, whole
 
 

@@ -173,13 +173,13 @@ def make_due(now: datetime) -> int:
         if last_day is not None and last_day >= today:
             continue
         try:
-            made += make(tenant_id, rule_id, today)
+            made += make(tenant_id, rule_id, today, now)
         except Exception:
             log.exception("recurring text %d of tenant %d could not be made; it is tried again", rule_id, tenant_id)
     return made
 
 
-def make(tenant_id: int, rule_id: int, day: date) -> bool:
+def make(tenant_id: int, rule_id: int, day: date, now: datetime) -> bool:
     """Make the rule's send of `day`; whether one was made. If it can't be (its template is disabled, the enterprise has
     expired), the day counts as done all the same, and the log says why."""
     with tenant_session(tenant_id) as session:
@@ -200,7 +200,8 @@ def make(tenant_id: int, rule_id: int, day: date) -> bool:
         )  # fmt: skip
         try:
             with session.begin_nested():
-                ask_in(session, _sender(session, tenant_id, rule), new, key=f"rule:{rule.id}:{day.isoformat()}")
+                key = f"rule:{rule.id}:{day.isoformat()}"
+                ask_in(session, _sender(session, tenant_id, rule), new, key, now)
         except AppError as error:
             log.warning("recurring text %d of tenant %d: %s %s", rule_id, tenant_id, error.message, error.fields)
             return False

@@ -24,7 +24,7 @@ def upload_media(args: dict[str, Any]) -> media.Media:
     """Upload a picture (JPEG, PNG, GIF, WebP): the body of the request is its content (application/octet-stream)."""
     media_id = media.new_id()
     store(media.upload_path(tenant_id(), media_id), media.MAX_BYTES)
-    return off_loop(media.register, current_actor(), media_id, args["name"])
+    return media.register(current_actor(), media_id, args["name"], off_loop)
 
 
 @blueprint.get("/<media_id>")

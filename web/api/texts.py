@@ -77,7 +77,7 @@ def get_options() -> dict[str, Any]:
 @blueprint.response(200, TextPreviewSchema)
 def post_preview(given: dict[str, Any]) -> dict[str, Any]:
     """Who would be left out and why, what it would cost, how it would read. Nothing is sent."""
-    return off_loop(preview.preview, current_actor(), NewSend(**given, source=Source.PAGE))
+    return preview.preview(current_actor(), NewSend(**given, source=Source.PAGE))
 
 
 @blueprint.post("/files")
@@ -89,7 +89,7 @@ def upload_recipients(args: dict[str, Any]) -> files.RecipientFile:
     file_id = files.new_id()
     target = config.load().var / files.stored_name(tenant_id(), file_id)
     store(target, files.MAX_BYTES)
-    return off_loop(files.register, current_actor(), file_id, args["file_name"])
+    return files.register(current_actor(), file_id, args["file_name"], off_loop)
 
 
 @blueprint.get("/<int:send_id>")

@@ -28,6 +28,10 @@ class RuleSetChangesSchema(Schema):
     attempts_30d = fields.Integer(strict=True, validate=validate.Range(0, 1000))
     abandoned_lockout_h = fields.Integer(strict=True, validate=validate.Range(0, 24 * 30))
     min_ring_s = fields.Integer(strict=True, validate=validate.Range(0, 60))
+    text_windows = fields.List(fields.Nested(WindowSchema), validate=validate.Length(max=50),
+                               metadata={"description": "hours of marketing texts; none: at any hour"})  # fmt: skip
+    texts_24h = fields.Integer(strict=True, validate=validate.Range(0, 100))
+    texts_30d = fields.Integer(strict=True, validate=validate.Range(0, 1000))
 
 
 class NewRuleSetSchema(RuleSetChangesSchema):
@@ -45,6 +49,9 @@ class RuleSetSchema(Schema):
     attempts_30d = fields.Integer(required=True, strict=True)
     abandoned_lockout_h = fields.Integer(required=True, strict=True)
     min_ring_s = fields.Integer(required=True, strict=True)
+    text_windows = fields.List(fields.Nested(WindowSchema), required=True)
+    texts_24h = fields.Integer(required=True, strict=True)
+    texts_30d = fields.Integer(required=True, strict=True)
 
 
 RuleSetPageSchema = page_of(RuleSetSchema)
