@@ -18,6 +18,9 @@ from callcenter.db.session import platform_session, tenant_session
 from callcenter.events import streams
 from callcenter.tenancy.actions import open_enterprise
 from ivr.models import FlowNodeDay, FlowRow, FlowVersion
+from ivr.nodes import VERBS
+from ivr.nodes.branch import KINDS
+from ivr.verb import Kind, Verb, described
 from tests.browser.chromium import launch, sign_in
 from tests.web.serving import web_process
 
@@ -366,6 +369,36 @@ def test_every_verb_has_its_form_and_callers_are_counted_on_the_drawing(page: Pa
     page.get_by_role("button", name="Figures of callers on each step").click()
     for text in ("42", "40", "5.0 s"):
         expect(drawing.node("play_1").get_by_text(text, exact=True)).to_be_visible()
+
+
+def _settings_of(verb: type[Verb]) -> Iterator[dict[str, Any]]:
+    """Settings that show every part of a verb's form: none at all, and each choice and each kind of case."""
+    yield {}
+    for part in described(verb)["settings"]:
+        yield from ({part["name"]: choice} for choice in part["choices"])
+        if part["kind"] == Kind.CASES:
+            yield {part["name"]: [{"name": kind, "kind": kind} for kind in KINDS]}
+            yield {part["name"]: [{"name": "Bare"}]}
+
+
+def test_every_step_is_drawn_and_asked_for_with_each_of_its_choices(page: Page, address: str, tenant: int) -> None:
+    settings = [(verb, found) for verb, kind in VERBS.items() for found in _settings_of(kind)]
+    nodes = [
+        {"id": f"{verb}_{i}", "verb": verb, "x": i % 8 * 320, "y": i // 8 * 480, "settings": found, "ways": {}}
+        for i, (verb, found) in enumerate(settings)
+    ]
+    with tenant_session(tenant) as s:
+        row = FlowRow(name="All", draft={"nodes": nodes, "start": nodes[0]["id"]})
+        s.add(row)
+        s.flush()
+        here = f"{address}/flows/{row.id}"
+    page.goto(here)
+    drawing = Drawing(page)
+    expect(drawing.nodes()).to_have_count(len(nodes))
+    for node in nodes:
+        drawing.node(str(node["id"])).focus()
+        expect(drawing.panel).to_contain_text(str(node["id"]))
+        expect(drawing.panel.get_by_label("Title")).to_be_visible()
 
 
 def apart(a: dict[str, float], b: dict[str, float]) -> bool:
