@@ -13,7 +13,7 @@ function ids(query: LocationQuery, name: string): number[] {
 
 /** Whether the address says anything of recipients or a template. */
 export function isGiven(query: LocationQuery): boolean {
-  return ["contacts", "groups", "customers", "leads", "lists", "phone", "template"].some((name) => query[name] !== undefined);
+  return ["contacts", "groups", "customers", "leads", "lists", "phone", "template", "copy"].some((name) => query[name] !== undefined);
 }
 
 async function names<T>(wanted: number[], ask: (id: number) => Promise<T>, label: (found: T) => string): Promise<{ id: number; label: string }[]> {
@@ -41,7 +41,27 @@ export async function recipientsOf(query: LocationQuery): Promise<Recipients> {
   };
 }
 
-export async function templateOf(query: LocationQuery): Promise<Schemas["TextTemplate"] | null> {
-  const [id] = ids(query, "template");
-  return id === undefined ? null : api.get("/api/text-templates/{template_id}", { path: { template_id: id } });
+/** What is said, taken from a template or from an earlier send (`copy`). */
+export interface Content {
+  kind: "sms" | "mms";
+  purpose: "marketing" | "service" | "code";
+  subject: string;
+  body: string;
+  media: Schemas["TextMedia"][];
+  templateId: number | null;
+  /** Of an earlier send; null: the usual one. */
+  signature: string | null;
+}
+
+export const contentOf = ({ kind, purpose, subject, body, media, id }: Schemas["TextTemplate"]): Content => ({ kind, purpose, subject, body, media, templateId: id, signature: null });
+
+export async function givenContent(query: LocationQuery): Promise<Content | null> {
+  const [template] = ids(query, "template");
+  if (template !== undefined) return contentOf(await api.get("/api/text-templates/{template_id}", { path: { template_id: template } }));
+  const [copy] = ids(query, "copy");
+  if (copy === undefined) return null;
+  const send = await api.get("/api/texts/{send_id}", { path: { send_id: copy } });
+  const { kind, purpose, subject, body, media, signature, template_id } = send;
+  const before = `【${signature}】`;
+  return { kind, purpose, subject, media, signature, templateId: template_id, body: signature && body.startsWith(before) ? body.slice(before.length) : body };
 }

@@ -5,9 +5,6 @@ import { useLive } from "@/api/live";
 import { TEXT_STATES } from "./looks";
 
 export type TextSend = Schemas["TextSend"];
-/** States in which nothing changes any more but by receipts. */
-export const isOpen = (send: TextSend): boolean => ["preparing", "approval", "sending"].includes(send.state) || send.submitted + send.submitting > 0;
-
 const LIVE = ["state", "asked", "expected", "duplicates", "charged_minor", "segments", "finished_at", ...TEXT_STATES] as const;
 
 /** `changed` is called with each new document. */
@@ -21,6 +18,9 @@ export function useSendLive(send: () => TextSend, changed?: () => void): Compute
     return newest;
   });
 }
+
+/** How many texts it has, or seems to get while its recipients are still being read. */
+export const sizeOf = (send: TextSend): number => (send.state === "preparing" ? Math.max(send.asked, send.expected) : send.asked);
 
 /** The state's word: a send whose time is still ahead is scheduled. */
 export function stateOf(send: TextSend): string {
