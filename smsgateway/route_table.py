@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import redis
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from callcenter import wire
@@ -71,7 +72,7 @@ def read(session: Session, tenant_id: int) -> list[Route]:
     newest = (
         select(TextPrice.route_id, TextPrice.price_minor)
         .where(TextPrice.enterprise_id == tenant_id, TextPrice.valid_from <= func.now())
-        .distinct(TextPrice.route_id)
+        .ext(distinct_on(TextPrice.route_id))
         .order_by(TextPrice.route_id, TextPrice.valid_from.desc(), TextPrice.id.desc())
         .subquery()
     )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.peers.smsc_npm import NpmSmsc
+from tests.smsgateway.carriers import gateway
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -20,6 +21,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = inspect.signature(pyfuncitem.obj).parameters
     asyncio.run(pyfuncitem.obj(**{n: pyfuncitem.funcargs[n] for n in names}))
     return True
+
+
+@pytest.fixture
+def clean(postgres: object) -> None:
+    """A database without texts, carriers and money."""
+    gateway.clean()
 
 
 @pytest.fixture

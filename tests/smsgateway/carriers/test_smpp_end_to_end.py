@@ -25,10 +25,10 @@ def over(smsc: NpmSmsc, name: str = "one", settings: dict[str, Any] | None = Non
 @pytest.mark.interop
 @pytest.mark.promise("S7")
 async def test_texts_are_sent_paid_and_delivered(
-    database: object, redis_client: redis.Redis, smsc: Callable[..., NpmSmsc], tmp_path: Path
+    clean: None, redis_client: redis.Redis, smsc: Callable[..., NpmSmsc], tmp_path: Path
 ) -> None:
     peer = smsc()
-    tenant, carrier = gateway.enterprise("acme"), over(peer)
+    tenant, carrier = gateway.enterprise(), over(peer)
     numbers = gateway.phones(500)
     send = gateway.queue(tenant, carrier, numbers)
     async with Running([carrier], tmp_path):
