@@ -301,6 +301,19 @@ class SurveyAnswer:
     recording_id: str = ""
 
 
+@FACTS.add("ivr.text_asked")
+@dataclass(frozen=True)
+class TextAsked:
+    """A menu wants `number` (E.164) to get a text. One for each call and node, however often it is told."""
+
+    call_id: str
+    flow_id: int
+    node_id: str
+    number: str
+    body: str
+    at: float
+
+
 @FACTS.add("voicemail.left")
 @dataclass(frozen=True)
 class VoicemailLeft:

@@ -30,6 +30,7 @@ from crm.actions.customers import customer_of_lead
 from crm.models import Callback, Lead, LeadStatus
 from dialer.models import Campaign, CampaignDay, Refusal
 from ivr import figures as menus
+from smsgateway.sending import menu_texts
 
 Told = tuple[Envelope, object]
 
@@ -135,6 +136,8 @@ def _fold(session: Session, envelope: Envelope, fact: object, follows: Follows) 
             _refused(session, envelope, fact)
         case f.RecordingClosed():
             follows.closed.append(fact.recording_id)
+        case f.TextAsked():
+            menu_texts.send(session, int(session.info["tenant_id"]), fact)
 
 
 def _not_ended(session: Session, ended: list[f.CallEnded]) -> list[f.CallEnded]:

@@ -20,6 +20,7 @@ from ivr.nodes.record import Record
 from ivr.nodes.say import Say
 from ivr.nodes.set import Set
 from ivr.nodes.survey import Survey
+from ivr.nodes.text_message import TextMessage
 from ivr.nodes.transfer import Transfer
 from ivr.nodes.voicemail import Voicemail
 from ivr.verb import Verb
@@ -28,5 +29,6 @@ VERBS: Final[dict[str, type[Verb]]] = {
     kind.name: kind
     for kind in (
         Play, Say, Menu, Digits, Branch, Http, Set, Queue, Transfer, Voicemail, Language, Survey, Record, HangUp, Goto,
+        TextMessage,
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from callcenter.calls import control as c
+from callcenter.calls.facts import TextAsked
 from ivr.simulate import Simulation
 from tests.ivr.menus import FakeWorld, called, document, flow, node, said, say, variables, ways, went
 
@@ -200,3 +201,18 @@ def test_the_goodbye_is_heard_before_the_end() -> None:
     assert one.gone is None
     one.heard()
     assert one.gone == c.HangUp()
+
+
+@pytest.mark.promise("I2")
+def test_a_caller_gets_a_text_in_his_language_and_a_withheld_number_is_another_way() -> None:
+    ask = node("t", "text_message", {"next": "bye", "error": "v"}, text={"any": "Order {o} {{name}}"})
+    set_ = node("s", "set", {"next": "t"}, assignments=[{"variable": "o", "expression": "17"}])
+    one = called(flow(set_, ask, node("v", "voicemail")))
+    (fact,) = [f for f in one.facts if isinstance(f, TextAsked)]
+    assert (fact.number, fact.node_id, fact.body) == ("+8613800000000", "t", "Order 17 {}")
+    assert ways(one)[1] == ("t", "next")
+    withheld = called(flow(ask, node("v", "voicemail")), number="anonymous")
+    assert ways(withheld)[0] == ("t", "error")
+    elsewhere = node("t", "text_message", {"next": "bye"}, text={"zh": "你好", "en": "Hi"}, number="+862155550101")
+    (fact,) = [f for f in called(flow(elsewhere)).facts if isinstance(f, TextAsked)]
+    assert fact.number == "+862155550101"

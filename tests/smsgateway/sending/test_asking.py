@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import func, select
 
 from callcenter.audit.models import AuditEntry
+from callcenter.calls.facts import TextAsked
 from callcenter.db.session import tenant_session
 from callcenter.errors import Conflict
 from crm.addressbook.models import Contact
 from crm.models import FieldDef, Lead, LeadList
 from smsgateway.models import TextRule, TextSend, TextTemplate
-from smsgateway.sending import files, rules
+from smsgateway.sending import files, menu_texts, rules
 from smsgateway.sending.values import names_of, values_of
 from tests.smsgateway.sending.conftest import PRICE, Gateway
 
@@ -136,3 +137,18 @@ def test_names_are_taken_apart_as_they_are_written() -> None:
         "field.company": "Corn", "field.n": "3", "field.c": "a, b", "name": "Ann Lee", "first_name": "Ann",
         "last_name": "Lee", "phone": "+1", "company": "Corn",
     }  # fmt: skip
+
+
+@pytest.mark.promise("I2")
+def test_a_menu_s_text_is_one_for_each_call_and_node_whatever_is_told_twice(gateway: Gateway) -> None:
+    with tenant_session(gateway.tenant) as s:
+        for node in ("t", "t", "u"):
+            asked = TextAsked("call-1", 1, node, "+8613800000001", "Your order {{name}} is ready", 0.0)
+            menu_texts.send(s, gateway.tenant, asked)
+        menu_texts.send(s, gateway.tenant, TextAsked("call-2", 1, "t", "12", "Hi", 0.0))
+    gateway.prepare()
+    with tenant_session(gateway.tenant) as s:
+        sends = list(s.scalars(select(TextSend).order_by(TextSend.id)))
+    assert [(x.source, x.key, x.queued) for x in sends] == [("menu", "menu:call-1:t", 1), ("menu", "menu:call-1:u", 1)]
+    # What callers keyed is never a placeholder.
+    assert gateway.texts(sends[0].id)["+8613800000001"].body == "【Acme】Your order {{name}} is ready"
