@@ -11,29 +11,27 @@ export const KINDS = ["sms", "mms"] as const;
 export const PURPOSES = ["code", "service", "marketing"] as const;
 export const STATES = ["open", "paid", "cancelled", "expired"] as const;
 
-interface Told {
-  accounts: Pick<Balance, "kind" | "currency" | "available_minor" | "reserved_minor" | "low_minor" | "low">[];
-}
-
 /** The balances; `changed` counts what was told of them since the page was opened. */
 export function useBalances(): { balances: ShallowRef<Balance[] | null>; error: ShallowRef<unknown>; changed: Ref<number>; load: () => Promise<void> } {
   const balances = shallowRef<Balance[] | null>(null);
   const error = shallowRef<unknown>(null);
   const changed = ref(0);
-  const live = useLive<Told>("purse");
+  const live = useLive<object>("purse");
 
-  async function load(): Promise<void> {
+  async function ask(background: boolean): Promise<void> {
     try {
-      balances.value = (await api.get("/api/purse")).balances;
+      balances.value = (await api.get("/api/purse", { background })).balances;
       error.value = null;
     } catch (caught) {
       error.value = caught;
     }
   }
 
-  watch(live.doc, (told) => {
-    if (!told || !balances.value) return;
-    balances.value = balances.value.map((b) => ({ ...b, ...told.accounts.find((a) => a.kind === b.kind) }));
+  const load = (): Promise<void> => ask(false);
+  // What is pushed may be a second older than what was just asked for: it only tells that it is time to ask again.
+  watch(live.doc, async (told) => {
+    if (!told) return;
+    await ask(true);
     changed.value += 1;
   });
   onMounted(load);
