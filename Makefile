@@ -5,15 +5,21 @@ PY := $(VENV)/bin/python
 NPM := ../../$(PY) -m tools.npm
 export PYTHONPATH := $(CURDIR)
 ARGS ?=
+PYTEST := $(PY) -m pytest -m "not soak" -ra --durations=12
+# Real audio is sent and listened to here: by parts of the product, and by all of it, where a test has the machine alone.
+WIRES := tests/telephony tests/demo tests/processes
+CALLS := tests/system $(addprefix tests/browser/test_,inbound.py flow_try.py reload.py two_agents.py)
 
 .PHONY: run test check bench soak promises clean deps dev-deps ui peers format
 
 run: deps ui
 	@$(PY) -m callcenter.processes.runner $(ARGS)
 
-# `check` has run tests/house.
+# `check` has run tests/house. Each of two workers has services of its own (tests/conftest.py).
 test: dev-deps peers check ui
-	$(PY) -m pytest -m "not soak" --ignore tests/house -ra --durations=20
+	$(PYTEST) -n 2 --dist loadfile $(addprefix --ignore=,tests/house $(WIRES) $(CALLS))
+	$(PYTEST) -n 2 --dist loadfile $(WIRES)
+	$(PYTEST) $(CALLS)
 
 check: dev-deps ui-deps
 	$(VENV)/bin/ruff check .

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from callcenter.db import session as db_session
 from callcenter.db.migrate import upgrade
 from callcenter.db.models import load_all
-from callcenter.embedded.services import Postgres, Valkey, free_port
+from callcenter.embedded.services import Postgres, Valkey
+from tests.ports import own_port
 
 # CI judges a change by the same examples each time; fresh ones are looked for on developers' machines.
 hypothesis.settings.register_profile("ci", derandomize=True)
@@ -42,7 +43,7 @@ def _end(service: Postgres | Valkey, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A PostgreSQL of this test run with the newest schema; DATABASE_URL points at it."""
-    service = Postgres(tmp_path_factory.mktemp("pg"), free_port(15432 + os.getpid() % 700), durable=False)
+    service = Postgres(tmp_path_factory.mktemp("pg"), own_port(15432), durable=False)
     process = _run(service)
     os.environ["DATABASE_URL"] = service.url
     load_all()
@@ -55,7 +56,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """A Valkey of this test run; REDIS_URL points at it."""
-    service = Valkey(tmp_path_factory.mktemp("vk"), free_port(16379 + os.getpid() % 700), durable=False)
+    service = Valkey(tmp_path_factory.mktemp("vk"), own_port(16379), durable=False)
     process = _run(service)
     os.environ["REDIS_URL"] = service.url
     yield service

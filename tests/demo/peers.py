@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from callcenter.config import ROOT
+from tests.ports import WORKER
 from tests.sip.sipp import Sipp, SippResult, follow, pause, recv, scenario, sdp, send_reply, start
 
 _SIP_PORTS = 70
@@ -38,7 +39,7 @@ def free_port(span: int = 1) -> int:
     and blocks lie apart, and where the search begins depends on the process, so that test runs rarely meet."""
     first, last = (26000, 31000) if span == 1 else (16000, 26000)
     width = last - first - span
-    begin = os.getpid() * 37 % width
+    begin = (os.getpid() * 37 + WORKER * width // 2) % width
     for i in range(0, width, max(2, span)):
         port = first + (begin + i) % width & ~1
         if all(_is_free(port + k) for k in range(span)):

@@ -17,6 +17,7 @@ import redis
 from psycopg.rows import dict_row
 
 from callcenter.embedded.services import free_port
+from tests.ports import WORKER
 from tests.web.serving import Visitor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,9 +34,9 @@ class Installation:
         taken: set[int] = set()
         self.ports: dict[str, int] = {}
         for i, name in enumerate(names):
-            self.ports[name] = free_port(10100 + 200 * i + os.getpid() % 97, frozenset(taken))
+            self.ports[name] = free_port(10100 + 200 * i + 100 * (WORKER % 2) + os.getpid() % 97, frozenset(taken))
             taken.add(self.ports[name])
-        low = 20000 + (os.getpid() % 7) * 1000
+        low = 20000 + (os.getpid() % 3 * 2 + WORKER % 2) * 1000
         self.environment = {
             **{k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")},
             "CALLCENTER_VAR": str(var),

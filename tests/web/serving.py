@@ -19,13 +19,13 @@ from typing import Any
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Ping, RejectConnection, Request, TextMessage
 
-from callcenter.embedded.services import free_port
+from tests.ports import own_port
 
 
 @contextlib.contextmanager
 def web_process(var: Path, *, workers: int = 1, **env: str) -> Iterator[str]:
     """A running web process; gives its address. DATABASE_URL and REDIS_URL come from the test run."""
-    port = free_port(18080 + os.getpid() % 700)
+    port = own_port(18080)
     settings = {
         "SECRET_KEY": "for tests only",
         "WEB_PORT": str(port),
