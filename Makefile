@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest -m "not soak" -ra --durations=12
 WIRES := tests/telephony tests/demo tests/processes
 CALLS := tests/system $(addprefix tests/browser/test_,inbound.py flow_try.py reload.py two_agents.py)
 
-.PHONY: run test check bench soak promises clean deps dev-deps ui peers format
+.PHONY: run test check bench soak promises clean deps dev-deps ui peers smsc format
 
 run: deps ui
 	@$(PY) -m callcenter.processes.runner $(ARGS)
@@ -63,8 +63,16 @@ web/ui/node_modules/.installed: web/ui/package-lock.json | $(VENV)/.deps
 	cd web/ui && $(NPM) ci --no-audit --no-fund
 	@touch $@
 
-peers:
+peers: smsc
 	@$(PY) -m tools.peers
 
+# An SMSC from npm that tests and benchmarks send to.
+SMSC := tests/peers/smsc
+smsc: deps $(SMSC)/node_modules/.installed
+
+$(SMSC)/node_modules/.installed: $(SMSC)/package-lock.json | $(VENV)/.deps
+	cd $(SMSC) && ../../../$(PY) -m tools.npm ci --no-audit --no-fund
+	@touch $@
+
 clean:
-	rm -rf $(VENV) web/ui/node_modules web/ui/dist .mypy_cache .ruff_cache
+	rm -rf $(VENV) web/ui/node_modules web/ui/dist tests/peers/smsc/node_modules .mypy_cache .ruff_cache

@@ -47,6 +47,9 @@ BENCHMARKS = {
     "purse": Benchmark(
         "texts a second that many processes pay for from one account, beside bare UPDATEs", ("--batches", "8")
     ),
+    "texts": Benchmark(
+        "texts a second through checks, purse and SMPP, receipts included, beside SMPP alone", ("--texts", "40000")
+    ),
     "boards": Benchmark("documents to a thousand browsers on a board, beside a plain loop", ("--seconds", "20")),
 }
 
