@@ -15,6 +15,7 @@ from callcenter.errors import AppError
 from smsgateway.models import TextTemplate
 from smsgateway.sending.actions import ask_in
 from smsgateway.sending.new import NewSend
+from smsgateway.sending.options import signature_of
 from smsgateway.texts import Kind, Purpose, Source
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,9 @@ VALID_H = 4  # an answer that comes later is none
 def confirm(session: Session, actor: Actor, phone: str, body: str, inbound_id: int) -> bool:
     """Confirm a wish. Whether that could be asked for."""
     new = NewSend(
-        body=body, audience={"numbers": [phone]}, purpose=Purpose.SERVICE.value, source=Source.OPT_OUT, valid_h=VALID_H
-    )
+        body=body, audience={"numbers": [phone]}, purpose=Purpose.SERVICE.value, source=Source.OPT_OUT, valid_h=VALID_H,
+        signature=signature_of(session, actor.tenant_id),
+    )  # fmt: skip
     return _ask(session, actor, new, f"wish:{inbound_id}")
 
 
@@ -35,6 +37,7 @@ def answer(session: Session, actor: Actor, phone: str, template_id: int, inbound
     new = NewSend(
         body=template.body, audience={"numbers": [phone]}, kind=Kind.SMS.value, purpose=Purpose.SERVICE.value,
         source=Source.ANSWER, template_id=template_id, valid_h=VALID_H,
+        signature=signature_of(session, actor.tenant_id),
     )  # fmt: skip
     return _ask(session, actor, new, f"answer:{inbound_id}")
 

@@ -15,6 +15,7 @@ from smsgateway.inbound import conversations
 from smsgateway.inbound.models import InboundText
 from smsgateway.sending.actions import ask_in
 from smsgateway.sending.new import NewSend
+from smsgateway.sending.options import signature_of
 from smsgateway.texts import Purpose, Source
 from web.http import PageQuery, current_actor, paged, requires, tenant_id
 from web.schemas.conversations import (
@@ -128,7 +129,7 @@ def post_answer(given: dict[str, Any], conversation_id: int) -> dict[str, Any]:
         row = conversations.find(db, actor, conversation_id, lock=True)
         new = NewSend(
             body=given["body"], audience={"numbers": [row.phone_e164]}, purpose=Purpose.SERVICE.value,
-            source=Source.PAGE,
+            source=Source.PAGE, signature=signature_of(db, actor.tenant_id),
         )  # fmt: skip
         ask_in(db, actor, new, f"conversation:{row.id}:{given['key']}" if given["key"] else "")
         conversations.answered(db, actor, row)
