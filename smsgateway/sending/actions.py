@@ -16,6 +16,7 @@ from callcenter.clock import utc_now
 from callcenter.db.session import tenant_session
 from callcenter.errors import Conflict, InvalidInput
 from callcenter.tenancy.models import Enterprise
+from crm.queries.fields import field_defs
 from smsgateway import templates
 from smsgateway.checks.account import check as check_account
 from smsgateway.models import TextSend, TextTemplate
@@ -94,7 +95,7 @@ def _values(session: Session, actor: Actor, new: NewSend, own: Enterprise, now: 
     resolver = Resolver(session, actor, own)
     audience = resolver.resolve(new)
     media = pictures(actor, new)
-    check_body(new.kind, subject, body, media, own_keys(session, audience))
+    check_body(new.kind, subject, body, media, own_keys(field_defs(session), audience))
     return {
         "kind": new.kind, "purpose": new.purpose, "source": new.source.value, "subject": subject,
         "body": templates.signed(body, signature), "signature": signature, "media": media,

@@ -94,6 +94,7 @@ def _decide(session: Session, actor: Actor, send: TextSend, action: str, reason:
     record(session, actor, action, "text_send", send.id, name=send.body[:80], after=after)
     event = "passed" if action == "approve" else "rejected"
     progress.notify(session, send, event, by=actor.name, reason=send.decision)
+    progress.changed(session)
     wake(session)
 
 

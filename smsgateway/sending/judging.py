@@ -15,8 +15,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from callcenter.auth.models import User
-from callcenter.tenancy.models import Enterprise
 from crm import blacklist
 from crm.phones import time_zone_of
 from smsgateway import route_table, segments, templates
@@ -36,8 +34,9 @@ from smsgateway.checks.verdict import (
 from smsgateway.models import TextSend
 from smsgateway.routing import Chosen, RouteTable
 from smsgateway.sending.audience import Recipient
+from smsgateway.sending.facts import Facts
 from smsgateway.sending.new import MAX_PARTS
-from smsgateway.sending.world import account_of, opted_out, rules_of, sent_to
+from smsgateway.sending.world import opted_out, sent_to
 from smsgateway.texts import RANK, Kind, Purpose
 from smsgateway.words.store import matcher_of
 
@@ -125,27 +124,17 @@ def _in_zone(at: datetime, own: str, theirs: str) -> float:
 
 
 def job_of(
-    session: Session, send: TextSend, own_keys: frozenset[str], *, approved: bool = False, rendered: bool = False
+    known: Facts, send: TextSend, own_keys: frozenset[str], *, approved: bool = False, rendered: bool = False
 ) -> Job:
     """The job of a send (which need not be stored: previews make one that is not). `rendered`: bodies come with their
     texts, none is to be made."""
-    own = session.get_one(Enterprise, send.tenant_id)
-    sender = session.get(User, send.sender_id) if send.sender_id is not None else None
-    today = datetime.now(UTC).astimezone(ZoneInfo(own.time_zone)).date()
-    common = {
-        "agent": sender.name if sender is not None else "",
-        "agent_phone": (sender.service_number or "") if sender is not None else "",
-        "enterprise": own.name,
-        "date": today.isoformat(),
-    }
     template = templates.Template(()) if rendered else templates.parse(send.body, own_keys)
     return Job(
         tenant_id=send.tenant_id, send_id=send.id or 0, kind=Kind(send.kind), purpose=Purpose(send.purpose),
-        body=send.body, subject=send.subject or "", template=template, common=common,
-        zone=own.time_zone, not_before=send.not_before, local_time=bool(send.local_time),
-        wait_for_hours=send.outside_hours != "refuse", needs_approval=bool(send.needs_approval),
-        account=account_of(own), rules=rules_of(session), words=matcher_of(send.tenant_id),
-        routes=route_table.of(send.tenant_id), approved=approved,
+        body=send.body, subject=send.subject or "", template=template, common=known.common(), zone=known.zone,
+        not_before=send.not_before, local_time=bool(send.local_time), wait_for_hours=send.outside_hours != "refuse",
+        needs_approval=bool(send.needs_approval), account=known.account, rules=known.rules,
+        words=matcher_of(send.tenant_id), routes=route_table.of(send.tenant_id), approved=approved,
     )  # fmt: skip
 
 

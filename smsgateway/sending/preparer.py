@@ -21,16 +21,16 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from callcenter import config
-from callcenter.audit.models import Actor
 from callcenter.clock import monotonic_s, utc_now
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.errors import AppError
 from smsgateway.models import TextSend
 from smsgateway.sending import claims, files, progress, rules, storing, sweeping
 from smsgateway.sending.actions import CHANNEL
-from smsgateway.sending.audience import Recipient, Whose, read
+from smsgateway.sending.audience import Recipient, read
+from smsgateway.sending.facts import facts_of
 from smsgateway.sending.judging import job_of, judge
-from smsgateway.sending.resolving import own_keys, whose
+from smsgateway.sending.resolving import own_keys
 from smsgateway.texts import SEND, SendEvent, SendState
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class Preparer:
                 return
             send.error = told
             send.cursor = {"batch": send.cursor.get("batch", 0), "stage": "stopped"}
-            _finish(send)
+            _finish(session, send)
             progress.notify(session, send, "stopped", reason=told["message"])
 
     def _announce(self, w: Work, *, now: bool, document: dict[str, Any]) -> None:
@@ -187,23 +187,17 @@ def run(stop: threading.Event) -> None:
     Preparer().run(stop)
 
 
-def _whose(session: Session, send: TextSend) -> Whose:
-    """What the send may reach: its sender's view as it is now. Of a sender who is gone: nothing that has an owner."""
-    if send.sender_id is not None:
-        return whose(session, Actor(send.tenant_id, send.sender_id, ""))
-    return Whose(send.tenant_id, 0, None if send.audience.get("all") else frozenset())
-
-
 def _read_on(session: Session, send: TextSend, limit: int) -> None:
     """The next recipients of the audience become texts."""
-    page = read(session, send.audience, _whose(session, send), send.cursor, limit)
+    known = facts_of(session, send.tenant_id, send.sender_id, system=bool(send.audience.get("all")))
+    page = read(session, send.audience, known.whose, send.cursor, limit)
     unique: dict[str, Recipient] = {}
     for r in page.recipients:
         unique.setdefault(r.phone, r)
     there = storing.already(session, send.id, list(unique))
     recipients = [r for r in unique.values() if r.phone not in there]
     claims.judging(session, send.tenant_id)
-    job = job_of(session, send, own_keys(session, send.audience))
+    job = job_of(known, send, own_keys(known.fields, send.audience))
     if job.capped:
         claims.one_at_a_time(session, send.tenant_id)
     now = utc_now()
@@ -216,14 +210,15 @@ def _read_on(session: Session, send: TextSend, limit: int) -> None:
     send.duplicates += len(page.recipients) - len(recipients)
     send.cursor = {**(page.cursor or {"stage": "read"}), "batch": number}
     if page.cursor is None:
-        _finish(send)
+        _finish(session, send)
 
 
 def _release(session: Session, send: TextSend, limit: int) -> None:
     """The next texts that a person has let pass are judged again, and paid."""
     rows = storing.held(session, send.id, str(send.cursor.get("after") or ""), limit)
     claims.judging(session, send.tenant_id)
-    job = job_of(session, send, frozenset(), approved=True, rendered=True)
+    known = facts_of(session, send.tenant_id, send.sender_id, system=False)
+    job = job_of(known, send, frozenset(), approved=True, rendered=True)
     if job.capped:
         claims.one_at_a_time(session, send.tenant_id)
     now = utc_now()
@@ -244,7 +239,7 @@ def _release(session: Session, send: TextSend, limit: int) -> None:
     if not done:
         send.cursor = {**send.cursor, "after": rows[-1].phone_e164}
     if done:
-        _finish(send)
+        _finish(session, send)
 
 
 class Gone(Exception):
@@ -264,8 +259,10 @@ def _add(send: TextSend, counts: Counter[str]) -> None:
         setattr(send, name, getattr(send, name) + n)
 
 
-def _finish(send: TextSend) -> None:
+def _finish(session: Session, send: TextSend) -> None:
     """All recipients are judged."""
+    if send.approval > 0:
+        progress.changed(session)
     if send.queued + send.submitting > 0:
         event = SendEvent.JUDGED
     elif send.approval > 0:

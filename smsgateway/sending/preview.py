@@ -17,10 +17,11 @@ from smsgateway import templates
 from smsgateway.checks.verdict import Check, Hold, NeedsApproval, Refusal
 from smsgateway.models import TextSend
 from smsgateway.purse.models import PurseAccount
-from smsgateway.sending.audience import Recipient, read
+from smsgateway.sending.audience import Recipient, Whose, read
+from smsgateway.sending.facts import facts_of
 from smsgateway.sending.judging import Job, Judged, detail_of, job_of, judge
 from smsgateway.sending.new import NewSend
-from smsgateway.sending.resolving import Resolver, check_body, instant, own_keys, pictures, whose
+from smsgateway.sending.resolving import Resolver, check_body, instant, own_keys, pictures
 
 MOST: Final = 5000
 FIRST: Final = 100
@@ -35,7 +36,8 @@ def preview(actor: Actor, new: NewSend) -> dict[str, Any]:
         own = session.get_one(Enterprise, actor.tenant_id)
         resolver = Resolver(session, actor, own)
         audience = resolver.resolve(new, lenient=True)
-        keys = own_keys(session, audience)
+        known = facts_of(session, actor.tenant_id, actor.user_id, system=actor.user_id is None)
+        keys = own_keys(known.fields, audience)
         body = templates.clean(new.body.replace("\r\n", "\n")).strip("\n")
         check_body(new.kind, new.subject, body, pictures(actor, new), keys)
         sender = session.get(User, actor.user_id) if actor.user_id is not None else None
@@ -49,8 +51,8 @@ def preview(actor: Actor, new: NewSend) -> dict[str, Any]:
             select(PurseAccount.available_minor, PurseAccount.currency).where(PurseAccount.kind == new.kind)
         ).one_or_none()
         available, currency = (account.available_minor, account.currency) if account is not None else (0, "CNY")
-        job = job_of(session, send, keys)
-        judged, duplicates, whole = _judged(session, actor, audience, job, available)
+        job = job_of(known, send, keys)
+        judged, duplicates, whole = _judged(session, known.whose, audience, job, available)
     expected = len(judged) + duplicates if whole else max(int(audience["expected"]), len(judged))
     return {
         **_figures(judged, 1.0 if whole else (expected - duplicates) / max(1, len(judged))),
@@ -68,15 +70,14 @@ def preview(actor: Actor, new: NewSend) -> dict[str, Any]:
 
 
 def _judged(
-    session: Session, actor: Actor, audience: Mapping[str, Any], job: Job, available: int
+    session: Session, whose: Whose, audience: Mapping[str, Any], job: Job, available: int
 ) -> tuple[list[Judged], int, bool]:
     """(judged texts, duplicates among them, whether that is the whole audience)."""
     seen: set[str] = set()
     unique: list[Recipient] = []
     duplicates, cursor = 0, None
-    who = whose(session, actor)
     while cursor is None or len(unique) < MOST:
-        page = read(session, audience, who, cursor or {}, _PAGE)
+        page = read(session, audience, whose, cursor or {}, _PAGE)
         for r in page.recipients:
             if r.phone in seen:
                 duplicates += 1
@@ -108,8 +109,8 @@ def _figures(judged: list[Judged], scale: float) -> dict[str, Any]:
         "held": len(held),
         "refused": len(refused),
         "without_value": sum(1 for j in judged if j.missing),
-        "segments_min": min((j.segments for j in judged), default=0),
-        "segments_max": max((j.segments for j in judged), default=0),
+        "segments_min": min((j.segments for j in going), default=0),
+        "segments_max": max((j.segments for j in going), default=0),
         "segments": round(sum(j.segments for j in going) * scale),
         "cost_minor": round(cost * scale),
     }

@@ -40,6 +40,11 @@ def push(tenant_id: int, found: Mapping[str, Any]) -> None:
     streams.publish(tenant_id, f"send:{found['id']}", found)
 
 
+def changed(session: Session) -> None:
+    """Tell, when the transaction commits, that something else waits for a decision than before."""
+    tell(session, "live", topic="texts", payload={"changed": wall_s()})
+
+
 def notify(session: Session, send: TextSend, event: str, *, by: str = "", reason: str = "") -> None:
     """Tell the sender what became of a send, when the transaction commits: `event` is passed, rejected or stopped."""
     if send.sender_id is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -20,7 +20,6 @@ from crm.addressbook.models import Contact, ContactGroup
 from crm.models import LeadList, LeadStatus
 from crm.phones import Normaliser
 from crm.queries.card import find as find_person
-from crm.queries.fields import field_defs
 from smsgateway import segments, templates
 from smsgateway.sending import files, media
 from smsgateway.sending.audience import Whose, estimate
@@ -40,9 +39,9 @@ def whose(session: Session, actor: Actor) -> Whose:
     return Whose(actor.tenant_id, actor.user_id or 0, visible_user_ids(session, actor))
 
 
-def own_keys(session: Session, audience: Mapping[str, Any]) -> frozenset[str]:
-    """Keys that may stand behind `field.`: the enterprise's own fields, and the columns of the file."""
-    keys = set(field_defs(session))
+def own_keys(fields: Iterable[str], audience: Mapping[str, Any]) -> frozenset[str]:
+    """Keys that may stand behind `field.`: those of the enterprise's own `fields`, and the columns of the file."""
+    keys = set(fields)
     for column in (audience.get("file") or {}).get("columns") or ():
         if column["placeholder"].startswith("field."):
             keys.add(column["placeholder"][6:])

@@ -17,7 +17,7 @@ from smsgateway import route_table
 from smsgateway.carriers.models import TextCarrier, TextRoute
 from smsgateway.models import SensitiveWord
 from smsgateway.purse import bookings
-from smsgateway.sending import preparer
+from smsgateway.sending import facts, preparer
 from smsgateway.words import store
 from tests.web.conftest import Browser, add_user
 
@@ -29,6 +29,7 @@ def gateway(enterprise: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Money and a route for every number at 5 a segment."""
     monkeypatch.setenv("CALLCENTER_VAR", str(tmp_path))
     route_table.forget()
+    facts.forget()
     with platform_session() as s:
         carrier = TextCarrier(name="Demo", protocol="demo", kinds=["sms", "mms"])
         s.add(carrier)

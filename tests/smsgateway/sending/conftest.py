@@ -24,7 +24,7 @@ from smsgateway.carriers.models import TextCarrier, TextRoute
 from smsgateway.models import TextMessage, TextSend
 from smsgateway.purse import bookings
 from smsgateway.purse.models import PurseAccount
-from smsgateway.sending import preparer
+from smsgateway.sending import facts, preparer
 from smsgateway.sending.actions import ask
 from smsgateway.sending.new import NewSend
 from smsgateway.texts import TextState
@@ -142,6 +142,7 @@ def gateway(
     monkeypatch.setattr(streams, "_client", None)
     monkeypatch.setenv("CALLCENTER_VAR", str(tmp_path))
     route_table.forget()
+    facts.forget()
     with platform_session() as s:
         own = Enterprise(code="acme", name="Acme", country="CN", time_zone="Asia/Shanghai")
         carrier = TextCarrier(name="Demo", protocol="demo", kinds=["sms", "mms"])
