@@ -10,9 +10,8 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -72,19 +71,21 @@ def write_xlsx(path: Path, locale: str, rows: Iterable[list[str]]) -> None:
     sheet.freeze_panes = "A2"
     for column, width in zip("ABCDEFGHIJKL", _WIDTHS, strict=True):
         sheet.column_dimensions[column].width = width
-    bold = Font(bold=True)
-    for i, row in enumerate(chain([list(_header(locale))], rows)):
-        cells = []
-        for text in row:
-            cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", text))
-            cell.data_type = "s"  # a text that begins with = would be taken for a formula
-            if i == 0:
-                cell.font = bold
-            cells.append(cell)
-        sheet.append(cells)
+    sheet.append([_text(sheet, title, bold=True) for title in _header(locale)])
+    for row in rows:
+        sheet.append([_text(sheet, c) if c[:1] in ("=", "#") else ILLEGAL_CHARACTERS_RE.sub("", c) for c in row])
     part = path.with_suffix(".part")
     book.save(part)
     part.replace(path)
+
+
+def _text(sheet: Any, text: str, *, bold: bool = False) -> Any:
+    """A cell that says it is text: what begins with = would be taken for a formula, with # for an error."""
+    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", text))
+    cell.data_type = "s"
+    if bold:
+        cell.font = Font(bold=True)
+    return cell
 
 
 def _header(locale: str) -> tuple[str, ...]:

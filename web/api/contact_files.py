@@ -52,8 +52,10 @@ def _render(job: ContactJob) -> dict[str, Any]:
 @blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, ContactJobPageSchema)
 def list_contact_files(args: dict[str, Any]) -> dict[str, Any]:
-    """The user's own imports and exports, the newest first. Their files are kept for a week."""
-    query = select(ContactJob).where(ContactJob.created_by == current_actor().user_id)
+    """The user's own imports and exports that were started, the newest first. Their files are kept for a week."""
+    query = select(ContactJob).where(
+        ContactJob.created_by == current_actor().user_id, ContactJob.state != JobState.UPLOADED
+    )
     with tenant_session(tenant_id()) as db:
         return paged(db, query.order_by(ContactJob.created_at.desc(), ContactJob.id), args, _render)
 

@@ -35,11 +35,12 @@ def list_contact_groups(args: dict[str, Any]) -> dict[str, Any]:
     actor = current_actor()
     with tenant_session(tenant_id()) as db:
         rows = group_rows(db, actor, args["search"])
-        mine = select(func.count()).select_from(Contact).where(seen_by(actor, Contact))
-        member = select(ContactMember.contact_id).where(ContactMember.contact_id == Contact.id)
+        everybody = db.scalar(select(func.count()).select_from(Contact).where(seen_by(actor, Contact))) or 0
+        # Whoever stands in a group that the user sees is seen too.
         visible = select(ContactGroup.id).where(seen_by(actor, ContactGroup))
-        lone = mine.where(~member.where(ContactMember.group_id.in_(visible)).exists())
-        return {"tree": rows, "all": db.scalar(mine) or 0, "ungrouped": db.scalar(lone) or 0}
+        member = ContactMember
+        grouped = db.scalar(select(func.count(member.contact_id.distinct())).where(member.group_id.in_(visible))) or 0
+        return {"tree": rows, "all": everybody, "ungrouped": everybody - grouped}
 
 
 @blueprint.post("")
