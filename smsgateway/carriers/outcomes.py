@@ -205,9 +205,7 @@ def _book(session: Session, changes: Sequence[_Change]) -> None:
                 returned.append(line)
         elif change.state is TextState.FAILED:
             refunded.append(line)
-    bookings.settle(session, settled)
-    bookings.refund(session, refunded)
-    bookings.give_back(session, returned)
+    bookings.book(session, settled=settled, refunded=refunded, given_back=returned)
 
 
 def is_final(part_state: str) -> bool:

@@ -164,9 +164,7 @@ def _texts(session: Session, fresh: Mapping[tuple[int, str, int], Receipt], poli
         session.execute(_END, dict(zip(names, (list(c) for c in zip(*ends, strict=True)), strict=True)))
     _note(session, notes)
     counts.shift(session, shifts)
-    bookings.settle(session, lines["settle"])
-    bookings.refund(session, lines["refund"])
-    bookings.give_back(session, lines["give_back"])
+    bookings.book(session, settled=lines["settle"], refunded=lines["refund"], given_back=lines["give_back"])
     return sends
 
 

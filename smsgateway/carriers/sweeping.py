@@ -99,8 +99,7 @@ def _end(
             by[before] = by.get(before, 0) - 1
             by["charged_minor"] += charged[r.id] - getattr(r, "charged_minor", 0)
         counts.shift(session, shifts)
-    bookings.refund(session, refunded)
-    bookings.give_back(session, returned)
+    bookings.book(session, refunded=refunded, given_back=returned)
 
 
 def run(stop: threading.Event) -> None:

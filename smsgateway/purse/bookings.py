@@ -13,7 +13,8 @@ zero (the database refuses others: trigger `ledger_balances`, migration 0010):
 They work in a tenant's session and, for many tenants at once, in a platform session. Nothing is committed here: the
 caller books in the transaction that changes the texts.
 
-**Locks.** Every booking first locks its accounts, in order of id. Who also locks sends locks those first, in order of
+**Locks.** Every booking first locks its accounts, in order of id. Who books for several enterprises in a transaction
+uses one `book` for all of it: two calls would lock in two rounds. Who also locks sends locks those first, in order of
 id: sends, then the purse, so that no two transactions wait for each other.
 
 **Repetition.** `reserve_up_to`, `top_up` and `correct` take a key: the same key again changes nothing and gives the
@@ -157,19 +158,33 @@ SELECT id FROM res
 """)
 
 
+def book(
+    session: Session,
+    *,
+    settled: Sequence[Line] = (),
+    refunded: Sequence[Line] = (),
+    given_back: Sequence[Line] = (),
+) -> None:
+    """All that became of texts in a transaction, in this order: `settle`, `refund`, `give_back`. Raises NotHeld."""
+    _lock(session, {line.reservation_id for line in (*settled, *refunded, *given_back)})
+    _move(session, settled, "settle", _SETTLE)
+    _move(session, refunded, "refund", _REFUND)
+    _move(session, given_back, "give_back", _GIVE_BACK)
+
+
 def settle(session: Session, lines: Sequence[Line]) -> None:
     """Spend what was reserved. Raises NotHeld."""
-    _move(session, lines, "settle", _SETTLE)
+    book(session, settled=lines)
 
 
 def refund(session: Session, lines: Sequence[Line]) -> None:
     """Make available again what was reserved for texts that are not sent. Raises NotHeld."""
-    _move(session, lines, "refund", _REFUND)
+    book(session, refunded=lines)
 
 
 def give_back(session: Session, lines: Sequence[Line]) -> None:
     """Make available again what was spent on texts that failed in the end. Raises NotHeld."""
-    _move(session, lines, "give_back", _GIVE_BACK)
+    book(session, given_back=lines)
 
 
 def _movement(event: str, source: str, target: str, taken: str, given: str, account: str) -> Any:
@@ -210,6 +225,18 @@ _GIVE_BACK = _movement(
 )
 
 
+def _lock(session: Session, reservations: set[int]) -> None:
+    if reservations:
+        session.execute(
+            text(
+                "SELECT 1 FROM purse_account WHERE id IN"
+                " (SELECT account_id FROM purse_reservation WHERE id = ANY(CAST(:ids AS bigint[])))"
+                " ORDER BY id FOR UPDATE"
+            ),
+            {"ids": sorted(reservations)},
+        )
+
+
 def _move(session: Session, lines: Sequence[Line], what: str, statement: Any) -> None:
     sums: dict[int, list[int]] = {}
     for line in lines:
@@ -221,14 +248,6 @@ def _move(session: Session, lines: Sequence[Line], what: str, statement: Any) ->
     if not sums:
         return
     wanted = sorted(sums)
-    session.execute(
-        text(
-            "SELECT 1 FROM purse_account WHERE id IN"
-            " (SELECT account_id FROM purse_reservation WHERE id = ANY(CAST(:ids AS bigint[])))"
-            " ORDER BY id FOR UPDATE"
-        ),
-        {"ids": wanted},
-    )
     moved = session.scalars(
         statement,
         {
@@ -302,7 +321,11 @@ def _pay_in(
             raise KeyUsed("This key was used for another booking.")
         return False
     if account.available_minor + amount < 0:
-        raise TooLittle("There is less on the account than that.", params={"available_minor": account.available_minor})
+        raise TooLittle(
+            "There is less on the balance than that.",
+            fields={"amount": "There is less on the balance than that."},
+            params={"available_minor": account.available_minor},
+        )
     session.execute(
         text("""
 WITH acc AS (

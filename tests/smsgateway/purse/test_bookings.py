@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -139,3 +141,30 @@ def test_an_enterprise_from_before_the_purse_gets_its_accounts_when_they_are_nee
         assert bookings.reserve_up_to(s, acme, "mms", [1], key="a") == Reserved(None, 0)
         assert bookings.top_up(s, acme, "mms", 5, key="k")
     assert balance(acme, "mms") == (5, 0)
+
+
+def test_transactions_that_book_for_the_same_enterprises_in_another_order_do_not_wait_for_each_other(acme: int) -> None:
+    rival = enterprise("rival", 1000)
+    held: dict[int, int] = {}
+    for tenant in (acme, rival):
+        with tenant_session(tenant) as s:
+            reservation = bookings.reserve_up_to(s, tenant, "sms", [10] * 100, key="a").reservation_id
+            assert reservation is not None
+            held[tenant] = reservation
+    failures: list[BaseException] = []
+
+    def work(settled: int, refunded: int) -> None:
+        try:
+            for _ in range(25):
+                with platform_session() as s:
+                    bookings.book(s, settled=[Line(held[settled], 10)], refunded=[Line(held[refunded], 10)])
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in ((acme, rival), (rival, acme))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    assert balance(acme) == balance(rival) == (250, 500)

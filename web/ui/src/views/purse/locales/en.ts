@@ -98,6 +98,10 @@ export default {
     no_days: "Nothing has moved yet",
     no_days_text: "Each day on which money moved gets a line: what there was, what changed, what was left.",
   },
+  audit: {
+    actions: { credit: "Credited", correct: "Corrected a balance", question: "Got a payment that does not fit" },
+    entities: { purse: "Balance", top_up_order: "Top-up", top_ups: "Top-ups", deductions: "Deductions", statement: "Statement" },
+  },
   permission_group: { purse: "Balance" },
   permission: { purse: { read: "See balances, top-ups and deductions", order: "Order top-ups" } },
   error: {

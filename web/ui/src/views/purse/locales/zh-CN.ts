@@ -98,6 +98,10 @@ export default {
     no_days: "还没有变动",
     no_days_text: "有资金变动的日子各占一行：期初多少、变动多少、期末多少。",
   },
+  audit: {
+    actions: { credit: "入账", correct: "调整余额", question: "收到不符的付款" },
+    entities: { purse: "余额", top_up_order: "充值订单", top_ups: "充值记录", deductions: "扣费记录", statement: "对账单" },
+  },
   permission_group: { purse: "余额" },
   permission: { purse: { read: "查看余额、充值和扣费", order: "提交充值订单" } },
   error: {
@@ -111,6 +115,7 @@ export default {
     balance_too_small: "余额不足以扣减这么多。",
   },
   sentences: {
+    "There is less on the balance than that.": "余额不足以扣减这么多。",
     "Write an amount such as 100.00.": "请填写金额，例如 100.00。",
     "Stay within the limits.": "请填写限额以内的金额。",
     "Choose another way to pay.": "请选择其他支付方式。",
