@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import redis
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session, joinedload
 
 from callcenter.audit.models import Actor
 from callcenter.auth.access import permissions_of, scope_of
@@ -25,6 +25,14 @@ from callcenter.db.session import tenant_session
 from callcenter.errors import NotSignedIn, Unavailable
 from callcenter.events import streams
 from callcenter.tenancy.models import Enterprise
+
+# One round trip: it is asked at each request, a call that is answered among them.
+_WHO = (
+    select(User, Enterprise)
+    .join(Enterprise, Enterprise.id == User.tenant_id)
+    .where(User.id == bindparam("user"))
+    .options(joinedload(User.roles))
+)
 
 
 @dataclass(frozen=True)
@@ -101,11 +109,11 @@ def resolve(session_id: str, ip: str, *, renew: bool = True) -> Identity:
     """
     record = read(session_id)
     with tenant_session(record.tenant_id) as session:
-        enterprise = session.get(Enterprise, record.tenant_id)
-        user = session.get(User, record.user_id)
-    if enterprise is None or user is None or not user.enabled or user.session_epoch != record.epoch:
+        found = session.execute(_WHO, {"user": record.user_id}).unique().one_or_none()
+    if found is None or not found.User.enabled or found.User.session_epoch != record.epoch:
         close_session(session_id)
         raise NotSignedIn("The session has ended. Sign in again.", code="session_ended")
+    user, enterprise = found.User, found.Enterprise
     if renew:
         touch(session_id, enterprise.idle_sign_out_min)
     permissions = permissions_of(user.roles) & frozenset(givable(is_platform=enterprise.is_platform))

@@ -19,6 +19,8 @@ from callcenter import config
 from callcenter.db.base import TenantOwned
 
 APP_ROLE = "callcenter_app"
+# SET LOCAL of both in one round trip: every request and job begins with it.
+_FENCE = text("SELECT set_config('role', :role, true), set_config('app.tenant', :tenant, true)")
 _engines: dict[str, Engine] = {}
 _lock = threading.Lock()
 
@@ -49,8 +51,7 @@ def tenant_session(tenant_id: int) -> Iterator[Session]:
     """One transaction for enterprise `tenant_id`: committed at the end, rolled back on an exception."""
     with Session(engine(), expire_on_commit=False) as session:
         session.info["tenant_id"] = tenant_id
-        session.execute(text(f"SET LOCAL ROLE {APP_ROLE}"))
-        session.execute(text("SELECT set_config('app.tenant', :t, true)"), {"t": str(tenant_id)})
+        session.execute(_FENCE, {"role": APP_ROLE, "tenant": str(tenant_id)})
         yield session
         session.commit()
 
