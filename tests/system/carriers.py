@@ -14,7 +14,7 @@ from callcenter.telephony.media import g711
 from tests.sip import sipp
 
 TONE_HZ = 1000.0
-BRIEF_S = 36.0
+BRIEF_S = 24.0
 # outcome → prefix of the numbers that end so
 PREFIXES = {
     "answer": "+861390001", "busy": "+861390002", "no_answer": "+861390003", "invalid": "+861390004",
