@@ -86,6 +86,9 @@ export default {
     unknown: "This field is not known here.",
   },
   error: {
+    enterprise_expired: "Your enterprise's account has expired: it can read, but not send. Ask the operator to extend it.",
+    media_not_a_picture: "This is no picture that an MMS can hold. Choose a JPEG, PNG or GIF.",
+    media_too_large: "The picture has too many pixels. Make it smaller.",
     not_found: "This record is not there any more, or it never was.",
     forbidden: "Your roles do not allow this. Ask your administrator.",
     unavailable: "The server is not ready. Try again in a moment.",
