@@ -140,6 +140,6 @@ def test_any_sequence_of_bookings_leaves_what_the_model_says(database: object) -
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Purse,
         settings=settings(
-            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
