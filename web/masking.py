@@ -17,6 +17,17 @@ def mask_phone(number: str) -> str:
     return f"{number[: max(3, len(number) - 8)]}••••{number[-3:]}"
 
 
+def mask_within(text: str) -> str:
+    """`text` with every number that stands in it masked, as long as it was: positions in it stay what they are."""
+
+    def hide(found: re.Match[str]) -> str:
+        number = found[0]
+        begin = max(3, len(number) - 8)
+        return f"{number[:begin]}{'•' * (len(number) - 3 - begin)}{number[-3:]}"
+
+    return _E164.sub(hide, text)
+
+
 def masked(document: Any) -> Any:
     """A copy of plain `document` in which every string that is a phone number is masked."""
     if isinstance(document, str):
@@ -37,3 +48,14 @@ class PhoneField(fields.String):
         if text is None or who is None or PERMISSION in who.permissions:
             return text
         return mask_phone(text)
+
+
+class BodyField(fields.String):
+    """A text that may hold phone numbers, such as one that placeholders were filled into: masked as `PhoneField` is."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        text = super()._serialize(value, attr, obj, **kwargs)
+        who = g.get("identity")
+        if text is None or who is None or PERMISSION in who.permissions:
+            return text
+        return mask_within(text)

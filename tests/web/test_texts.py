@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import text
 
 from callcenter.auth.models import User
 from callcenter.db.session import platform_session, tenant_session
@@ -197,10 +198,16 @@ def test_a_person_is_texted_by_who_may_not_see_the_number(owner: Browser, browse
     amy = browser()
     amy.sign_in("acme", "amy")
     audience = {"people": [{"customer_id": customer_id, "phone": 1}]}
-    send = amy.post("/api/texts", body("Dear {{name}}", audience=audience, source="desk")).get_json()
+    asked = body("Dear {{name}}, we call {{phone}}.", audience=audience, source="desk")
+    shown = amy.post("/api/texts/preview", {k: v for k, v in asked.items() if k != "source"}).get_json()["samples"][0]
+    send = amy.post("/api/texts", asked).get_json()
     prepare()
     message = amy.get(f"/api/texts/{send['id']}/messages").get_json()["items"][0]
-    assert (message["phone"], message["body"], message["customer_id"]) == ("+86138••••002", "Dear Ann", customer_id)
+    hidden = "Dear Ann, we call +86138•••••002."
+    assert (message["phone"], message["body"], message["customer_id"]) == ("+86138••••002", hidden, customer_id)
+    assert (shown["phone"], shown["body"]) == ("+86138••••002", hidden)
+    kept = owner.get(f"/api/texts/{send['id']}/messages").get_json()["items"][0]
+    assert kept["body"] == "Dear Ann, we call +8613800000002."
 
 
 @pytest.mark.promise("E5")
@@ -218,6 +225,50 @@ def test_sends_are_seen_by_their_sender_and_the_sender_s_superiors_only(
         assert bob.get(f"/api/texts/{send['id']}{path}").status_code == 404
     assert bob.post(f"/api/texts/{send['id']}/cancel").status_code == 404
     assert bob.get("/api/text-approvals").status_code == 403
+
+
+@pytest.mark.promise("E5")
+def test_customers_and_leads_of_others_are_not_reached(owner: Browser, browser: New, gateway: int) -> None:
+    amy_id, bob_id = add_user(gateway, "amy", "agent"), add_user(gateway, "bob", "agent")
+    with tenant_session(gateway) as s:
+        s.add_all(
+            Customer(name=n, phones=[f"+861380000000{i}"], owner_id=who, tags=["t"])
+            for i, (n, who) in enumerate((("Amy's", amy_id), ("Bob's", bob_id), ("Nobody's", None)))
+        )
+        leads = LeadList(name="L", country="CN")
+        s.add(leads)
+        s.flush()
+        bobs = Customer(name="B", phones=["+8613800000009"], owner_id=bob_id)
+        s.add(bobs)
+        s.flush()
+        list_id, bobs_id = leads.id, bobs.id
+    amy = browser()
+    amy.sign_in("acme", "amy")
+    send = amy.post("/api/texts", body("Hi {{name}}", audience={"customers": {"tags": ["t"]}})).get_json()
+    assert send["expected"] == 2
+    prepare()
+    page = amy.get(f"/api/texts/{send['id']}/messages").get_json()
+    assert [m["body"] for m in page["items"]] == ["Hi Amy's", "Hi Nobody's"]
+    refused = amy.post("/api/texts", body(audience={"people": [{"customer_id": bobs_id}]})).get_json()
+    assert (refused["code"], list(refused["fields"])) == ("not_yours", ["audience.people.0"])
+    refused = amy.post("/api/texts", body(audience={"lists": [list_id]})).get_json()
+    assert list(refused["fields"]) == ["audience.lists"]
+
+
+def test_a_preview_of_many_is_made_of_the_first_of_them(owner: Browser, gateway: int) -> None:
+    with tenant_session(gateway) as s:
+        leads = LeadList(name="L", country="CN")
+        s.add(leads)
+        s.flush()
+        rows = (
+            "INSERT INTO lead (tenant_id, list_id, phone_e164, fields) SELECT :t, :l,"
+            " '+861380' || lpad(i::text, 7, '0'), '{}' FROM generate_series(1, 6000) i"
+        )
+        s.execute(text(rows), {"t": gateway, "l": leads.id})
+        list_id = leads.id
+    answer = owner.post("/api/texts/preview", body("Hi", audience={"lists": [list_id]})).get_json()
+    assert (answer["expected"], answer["judged"], answer["sample"]) == (6000, 5000, True)
+    assert (answer["passed"], answer["refused"], answer["cost_minor"]) == (200, 4800, 30_000)
 
 
 @pytest.mark.promise("S6")

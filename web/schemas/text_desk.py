@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from smsgateway.texts import Kind, Purpose
 from web.http import PageQuery, page_of
-from web.masking import PhoneField
+from web.masking import BodyField, PhoneField
 from web.schemas.texts import KIND, PURPOSE, TextHitSchema, TextMediaSchema, TextSendSchema
 
 
@@ -14,7 +14,7 @@ class ApprovalSampleSchema(Schema):
     """A text that waits. `rule`: sender (whose texts need approval) or words (`hits`)."""
 
     phone = PhoneField(required=True)
-    body = fields.String(required=True)
+    body = BodyField(required=True)
     segments = fields.Integer(required=True, strict=True)
     rule = fields.String(required=True)
     hits = fields.List(fields.Nested(TextHitSchema), required=True)

@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 from smsgateway.checks.verdict import Check
 from smsgateway.texts import Kind, Purpose, SendState, Source, TextState
 from web.http import PageQuery, page_of
-from web.masking import PhoneField
+from web.masking import BodyField, PhoneField
 
 KIND = validate.OneOf([k.value for k in Kind])
 PURPOSE = validate.OneOf([p.value for p in Purpose])
@@ -49,7 +49,7 @@ class AudienceSchema(Schema):
         metadata={"description": "as typed"},
     )
     file = fields.String(load_default="", validate=validate.Length(max=40), metadata={"description": "an upload's id"})
-    people = fields.List(fields.Nested(AudiencePersonSchema), load_default=list, validate=validate.Length(max=500))
+    people = fields.List(fields.Nested(AudiencePersonSchema), load_default=list, validate=validate.Length(max=200))
     contacts = fields.List(fields.Integer(strict=True), load_default=list, validate=validate.Length(max=5000))
     groups = fields.List(fields.Integer(strict=True), load_default=list, validate=validate.Length(max=500))
     lists = fields.List(fields.Integer(strict=True), load_default=list, validate=validate.Length(max=100))
@@ -221,7 +221,7 @@ class TextMessageSchema(Schema):
     phone = PhoneField(required=True)
     contact_id = fields.Integer(required=True, allow_none=True)
     customer_id = fields.Integer(required=True, allow_none=True)
-    body = fields.String(required=True)
+    body = BodyField(required=True)
     encoding = fields.String(required=True)
     segments = fields.Integer(required=True, strict=True)
     sender = fields.String(required=True)
@@ -274,7 +274,7 @@ class LeftOutSchema(Schema):
     phone = PhoneField(required=True)
     name = fields.String(required=True)
     params = fields.Dict(keys=fields.String(), values=fields.Raw(), required=True)
-    body = fields.String(required=True, metadata={"description": "where hits are; else empty"})
+    body = BodyField(required=True, metadata={"description": "where hits are; else empty"})
     hits = fields.List(fields.Nested(TextHitSchema), required=True)
 
 
@@ -300,7 +300,7 @@ class WrongRecipientSchema(Schema):
 class PreviewSampleSchema(Schema):
     phone = PhoneField(required=True)
     name = fields.String(required=True)
-    body = fields.String(required=True)
+    body = BodyField(required=True)
     encoding = fields.String(required=True)
     segments = fields.Integer(required=True, strict=True)
     missing = fields.List(fields.String(), required=True, metadata={"description": "placeholders that stay empty"})
