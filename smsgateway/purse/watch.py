@@ -20,11 +20,12 @@ from callcenter.auth.models import User
 from callcenter.clock import monotonic_s, utc_now
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.events import streams
-from smsgateway.purse import orders
+from smsgateway.purse import orders, proof
 
 log = logging.getLogger(__name__)
 TURN_S = 1.0
 EXPIRE_EVERY_S = 300.0
+PROVE_EVERY_S = 6 * 3600.0
 
 # Below the limit and not told yet; told, and above it again or without a limit. An account that is being booked on is
 # left for the next turn.
@@ -56,7 +57,7 @@ class Watch:
     def __init__(self, connection: redis.Redis | None = None) -> None:
         self._connection = connection
         self._told: dict[int, list[dict[str, Any]]] = {}
-        self._expired_at = 0.0
+        self._expire_at = self._prove_at = monotonic_s()
 
     def turn(self, now: datetime) -> None:
         """Look once, and tell what is new."""
@@ -82,14 +83,26 @@ class Watch:
         if count:
             log.info("%d top-up orders expired", count)
 
+    def prove(self) -> int:
+        """Look whether ledger and balances agree; how many faults were logged. There must never be one."""
+        with platform_session() as session:
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            found = proof.faults(session)
+        for fault in found:
+            log.error("the purse is wrong: %s of %s is %d and not %d", *vars(fault).values())
+        return len(found)
+
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""
         while not stop.wait(TURN_S):
-            now = utc_now()
+            now, at = utc_now(), monotonic_s()
             self.turn(now)
-            if monotonic_s() - self._expired_at >= EXPIRE_EVERY_S:
-                self._expired_at = monotonic_s()
+            if at >= self._expire_at:
+                self._expire_at = at + EXPIRE_EVERY_S
                 self.expire(now)
+            if at >= self._prove_at:
+                self._prove_at = at + PROVE_EVERY_S
+                self.prove()
 
     def _warn(self, account: Any, now: datetime) -> None:
         notice = {

@@ -12,6 +12,7 @@ from callcenter.db.session import platform_session, tenant_session
 from callcenter.tenancy.actions import open_enterprise
 from smsgateway.purse import bookings, proof
 from smsgateway.purse.bookings import Line, Reserved
+from smsgateway.purse.watch import Watch
 
 PASSWORD = "correct horse 7"
 
@@ -132,6 +133,17 @@ def test_the_database_refuses_a_booking_that_does_not_sum_to_zero(acme: int) -> 
         s.execute(
             text(row + "(:t, 'x', 1, 'available', 'top_up', 5), (:t, 'x', 1, 'funds', 'top_up', -4)"), {"t": acme}
         )
+
+
+def test_a_balance_that_the_ledger_does_not_tell_is_found_and_logged(
+    acme: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch()
+    assert watch.prove() == 0
+    with platform_session() as s:
+        s.execute(text("UPDATE purse_account SET available_minor = 999, reserved_minor = 1 WHERE kind = 'sms'"))
+    assert watch.prove() == 3
+    assert "available of 1 is 999 and not 1000" in caplog.text
 
 
 def test_an_enterprise_from_before_the_purse_gets_its_accounts_when_they_are_needed(acme: int) -> None:
