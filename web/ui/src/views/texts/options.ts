@@ -13,6 +13,5 @@ export function useTextOptions() {
       failed(error);
     }
   };
-  void reload();
-  return { options, reload };
+  return { options, ready: reload() };
 }

@@ -23,5 +23,12 @@ export function useReasons() {
     return te(`texts.check.${check}`) ? t(`texts.check.${check}`) : t("texts.refused_otherwise");
   }
 
-  return { reason };
+  /** Why the carrier did not deliver: its own words or those for its code, and the code itself. */
+  function fault(text: { error: string; error_code: string }): string {
+    const code = text.error_code;
+    const words = text.error || (te(`texts.carrier_said.${code}`) ? t(`texts.carrier_said.${code}`) : "");
+    return [words, code ? t("texts.carrier_code", { code }) : ""].filter(Boolean).join(" · ");
+  }
+
+  return { reason, fault };
 }

@@ -111,7 +111,15 @@ export default {
     receipt: "Receipt",
     receipts: "Parts and receipts",
     no_receipt: "no receipt yet",
-    carrier_code: "the carrier's code: {code}",
+    carrier_code: "carrier's code {code}",
+    carrier_said: {
+      UNDELIV: "The network could not deliver it",
+      EXPIRED: "The telephone was not reached in time",
+      REJECTD: "The network rejected it",
+      DELETED: "The carrier deleted it",
+      UNKNOWN: "The carrier does not know what became of it",
+      ABSENT: "The telephone is switched off or out of reach",
+    },
     tries: "Tries",
     check: { account: "Account", number: "Number", blacklist: "Blacklist", opt_out: "Opt-outs", words: "Words", caps: "Hours and limits", approval: "Approval", balance: "Balance" },
     refusal: {

@@ -111,7 +111,15 @@ export default {
     receipt: "回执",
     receipts: "分条与回执",
     no_receipt: "尚无回执",
-    carrier_code: "运营商代码：{code}",
+    carrier_code: "运营商代码 {code}",
+    carrier_said: {
+      UNDELIV: "网络无法送达",
+      EXPIRED: "未能在有效期内联系到对方手机",
+      REJECTD: "网络拒绝接收",
+      DELETED: "运营商已删除",
+      UNKNOWN: "运营商不清楚结果",
+      ABSENT: "对方手机关机或不在服务区",
+    },
     tries: "尝试次数",
     check: { account: "账户", number: "号码", blacklist: "黑名单", opt_out: "退订", words: "敏感词", caps: "时段与频次", approval: "审批", balance: "余额" },
     refusal: {
