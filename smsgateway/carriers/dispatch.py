@@ -1,8 +1,7 @@
 """The dispatcher of one process: leases texts for its carriers, hands them over, stores what comes back.
 
-Three loops beside the carriers: one leases, one feeds each carrier within its window and rate, one stores outcomes and
-receipts together, a batch at a time, as fast as the database takes them. Nothing is told to a carrier as received, and
-no text counts as sent, before it is committed. With the database away nothing more is leased, and what came back waits.
+One loop leases, one feeds each carrier within its window and rate; what comes back goes to the flusher (`flushing.py`).
+With the database away nothing more is leased, and what came back waits.
 """
 
 from __future__ import annotations
@@ -16,33 +15,28 @@ from typing import Any, Final
 
 from redis import RedisError
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from callcenter.clock import utc_now, wall_s
 from callcenter.db.session import platform_session
 from smsgateway import route_table
-from smsgateway.carriers import outcomes, receipts, recovering
+from smsgateway.carriers import receipts, recovering
+from smsgateway.carriers.flushing import AGAIN_S, AWAY, Flusher
 from smsgateway.carriers.handed import Handed
 from smsgateway.carriers.lane import Bucket, CarrierFacts, Lane, policy_of
 from smsgateway.carriers.leases import Leased, Leases
 from smsgateway.carriers.models import TextCarrier
-from smsgateway.carriers.outcomes import Done, RefKey
+from smsgateway.carriers.outcomes import Done
 from smsgateway.carriers.port import Accepted, Carrier, Health, Inbound, Listener, Lost, Outcome, Receipt, Returned
-from smsgateway.carriers.receipts import Told
 from smsgateway.sending import progress
 
 log = logging.getLogger(__name__)
-AWAY = (OperationalError, InterfaceError)  # the database's trouble, not the texts': tried again
 POLL_S: Final = 0.15  # how often an idle dispatcher looks for texts
-FLUSH_S: Final = 0.02
-MANY: Final = 400  # outcomes or receipts that are stored without waiting for more
-MOST_AT_ONCE: Final = 2000
-MOST_UNSTORED: Final = 4000
 HEALTH_EVERY_S: Final = 3.0
 DOWN_AFTER_S: Final = 10.0  # another carrier takes over a carrier's texts when it was down for so long
 RETURN_AFTER_S: Final = 1.0
 PROGRESS_S: Final = 0.5
-AGAIN_S: Final = 0.5
+LEASE_END_S: Final = 2.0
+STORE_END_S: Final = 5.0
 
 Take = Callable[[Sequence[Inbound], int], object]
 
@@ -68,17 +62,14 @@ class Dispatcher:
         self._handed_path = handed
         self._handed: Handed | None = None
         self._leases = Leases(by)
-        self._dones: list[Done] = []
-        self._told: list[tuple[Told, asyncio.Future[None]]] = []
         self._came: list[tuple[int, Inbound, asyncio.Future[None]]] = []
-        self._parked: set[RefKey] = set()
         self._moved: dict[int, int] = {}  # sends whose figures changed since they were last shown
-        self._db = {n: ThreadPoolExecutor(1, n) for n in ("lease", "store", "inbound", "tell")}
+        self._db = {n: ThreadPoolExecutor(1, n) for n in ("lease", "inbound", "tell")}
+        self._flusher = Flusher(by, self._policies, self.figures, self._moved)
         self._tasks: list[asyncio.Task[None]] = []
         self._submits: set[asyncio.Task[None]] = set()
+        self._lease_task: asyncio.Task[None] | None = None
         self._leasing = True
-        self._stored = asyncio.Event()
-        self._something = asyncio.Event()
         self._inbound_came = asyncio.Event()
         self._hungry = asyncio.Event()
         self._fed = {i: asyncio.Event() for i in self.lanes}
@@ -89,33 +80,34 @@ class Dispatcher:
     async def start(self) -> None:
         """Take up what a dead predecessor left, connect, begin."""
         await self._run("lease", self._recover)
-        self._handed = Handed(self._handed_path, self.by)
+        self._handed = self._flusher.handed = Handed(self._handed_path, self.by)
         for carrier_id, lane in self.lanes.items():
             lane.connection = self._connect(carrier_id, self._listener(carrier_id, lane))
             await lane.connection.start()
-        loops = [self._store_loop(), self._inbound_loop(), self._lease_loop(), self._health_loop(), self._show_loop()]
+        loops = [self._inbound_loop(), self._health_loop(), self._show_loop()]
         loops += [self._feed(lane) for lane in self.lanes.values()]
         self._tasks = [asyncio.create_task(loop) for loop in loops]
+        self._lease_task = asyncio.create_task(self._lease_loop())
+        self._flusher.start()
 
     async def stop(self, grace_s: float) -> None:
         """Lease no more, give back what has not left, wait for what is out, store everything, disconnect."""
         self._leasing = False
-        store_task = self._tasks[0]
-        for task in self._tasks[2:]:
+        self._hungry.set()
+        if self._lease_task is not None:
+            await asyncio.wait([self._lease_task], timeout=LEASE_END_S)
+            self._lease_task.cancel()
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks[2:], return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for lane in self.lanes.values():
             self._give_back(lane)
         if self._submits:
             await asyncio.wait(self._submits, timeout=grace_s)
         await asyncio.gather(*(c.stop(grace_s) for c in self._connections()))
-        while (self._dones or self._told) and not store_task.done():
-            self._stored.clear()
-            self._something.set()
-            await asyncio.wait_for(self._stored.wait(), 60)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._submits:
+            await asyncio.wait(self._submits, timeout=1.0)
+        await self._flusher.stop(STORE_END_S)
         for pool in self._db.values():
             pool.shutdown(wait=True)
         if self._handed is not None:
@@ -128,10 +120,7 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
 
         async def receipt(receipt: Receipt) -> None:
-            stored: asyncio.Future[None] = loop.create_future()
-            self._told.append(((carrier_id, receipt), stored))
-            self._something.set()
-            await stored
+            await self._flusher.told(carrier_id, receipt)
 
         async def inbound(inbound: Inbound) -> None:
             stored: asyncio.Future[None] = loop.create_future()
@@ -155,7 +144,7 @@ class Dispatcher:
     def _recover(self) -> None:
         with platform_session() as session:
             recovering.recover(session, self._policies, self._handed_path)
-            self._parked = receipts.parked(session, self.lanes)
+            self._flusher.parked = receipts.parked(session, self.lanes)
 
     # -- leasing
 
@@ -184,7 +173,7 @@ class Dispatcher:
         more = False
         for lane in self.lanes.values():
             room = lane.room()
-            if not lane.health.up or len(self._dones) > MOST_UNSTORED or max(room.values()) <= 0:
+            if not lane.health.up or self._flusher.behind or max(room.values()) <= 0:
                 continue
             texts = await self._run("lease", self._lease_one, lane.facts.id, room)
             if texts:
@@ -270,80 +259,9 @@ class Dispatcher:
             self._done(text, Returned("carrier_down", 0.0))
 
     def _done(self, text: Leased, outcome: Outcome) -> None:
-        self._dones.append(Done(text, outcome, wall_s()))
-        self._something.set()
+        self._flusher.done(Done(text, outcome, wall_s()))
 
-    # -- storing
-
-    async def _store_loop(self) -> None:
-        while True:
-            await self._something.wait()
-            if len(self._dones) < MANY and len(self._told) < MANY:
-                await asyncio.sleep(FLUSH_S)
-            self._something.clear()
-            dones, self._dones = self._dones[:MOST_AT_ONCE], self._dones[MOST_AT_ONCE:]
-            told, self._told = self._told[:MOST_AT_ONCE], self._told[MOST_AT_ONCE:]
-            if self._dones or self._told:
-                self._something.set()
-            if dones or told:
-                await self._store_until_it_is(dones, told)
-            self._stored.set()
-
-    async def _store_until_it_is(self, dones: list[Done], told: list[tuple[Told, asyncio.Future[None]]]) -> None:
-        """Store a batch, however often it takes. One that can't be stored as a whole is stored in halves, until the
-        one that is at fault stands alone; that one is logged, and its text stays as it was."""
-        try:
-            while True:
-                try:
-                    sends = await self._run("store", self._store, dones, [t for t, _ in told])
-                    break
-                except AWAY as error:
-                    log.warning("can't store %d outcomes: %s", len(dones), str(error).splitlines()[0])
-                    await asyncio.sleep(AGAIN_S)
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            if len(dones) + len(told) == 1:
-                log.exception("this can't be stored: %s", dones or told[0][0])
-                for _, stored in told:
-                    stored.set_result(None)  # or the carrier would bring it for ever
-            else:
-                half_d, half_t = (len(dones) + 1) // 2, len(told) // 2
-                await self._store_until_it_is(dones[:half_d], told[:half_t])
-                await self._store_until_it_is(dones[half_d:], told[half_t:])
-            return
-        self.figures["flushes"] += 1
-        self.figures["receipts"] += len(told)
-        assert self._handed is not None
-        for done in dones:
-            self._handed.wipe(done.text.id)
-        for _, stored in told:
-            if not stored.done():
-                stored.set_result(None)
-        self._moved.update(sends)
-
-    def _store(self, dones: list[Done], told: list[Told]) -> outcomes.Sends:
-        early: dict[RefKey, Receipt] = {}
-        rest: list[Told] = []
-        with platform_session() as session:
-            refs = {
-                (d.text.carrier_id, ref)
-                for d in dones
-                if isinstance(d.outcome, (Accepted, Lost))
-                for ref in d.outcome.refs
-            }
-            unparked = receipts.unpark(session, [key for key in refs if key in self._parked]) if self._parked else []
-            for carrier_id, receipt in (*unparked, *told):
-                key = (carrier_id, receipt.ref)
-                if key in refs:
-                    early[key] = receipts.better(early.get(key), receipt)
-                else:
-                    rest.append((carrier_id, receipt))
-            sends = outcomes.store(session, dones, self._policies, self.by, early) if dones else {}
-            stored = receipts.store(session, rest, self._policies)
-        self._parked.difference_update((c, r.ref) for c, r in unparked)
-        self._parked |= stored.parked
-        return {**sends, **stored.sends}
+    # -- what comes in
 
     async def _inbound_loop(self) -> None:
         while True:
@@ -384,7 +302,8 @@ class Dispatcher:
         """Figures of sends for who looks at them, each twice a second at most."""
         while True:
             await asyncio.sleep(PROGRESS_S)
-            moved, self._moved = self._moved, {}
+            moved = dict(self._moved)
+            self._moved.clear()
             for send_id, tenant_id in moved.items():
                 try:
                     await self._run("tell", progress.announce, tenant_id, send_id)

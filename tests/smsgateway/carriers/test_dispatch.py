@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import redis
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from callcenter.clock import utc_now, wall_s
 from callcenter.db.session import platform_session, tenant_session
 from crm.models import BlacklistEntry
 from smsgateway import route_table
-from smsgateway.carriers import recovering, sweeping
+from smsgateway.carriers import dispatch, flushing, recovering, sweeping
 from smsgateway.carriers.handed import Handed
 from smsgateway.carriers.leases import Leases, Waiting
 from smsgateway.carriers.policies import Doubt, Policy
@@ -268,6 +269,20 @@ async def test_a_parked_receipt_is_found_by_the_process_that_comes_after(tmp_pat
     adds_up()
 
 
+async def test_a_receipt_that_the_web_process_parked_finds_its_text(tmp_path: Path, acme: int) -> None:
+    carrier = gateway.carrier("one", "demo")
+    queue(acme, carrier, gateway.phones(1))
+    async with running({carrier: Stand(lambda o: Accepted(("r",)))}, tmp_path):
+        await until(lambda: states() == {"submitted": 1})
+        with platform_session() as session:
+            session.execute(
+                text("INSERT INTO parked_receipt (carrier_id, ref, status, at) VALUES (:c, 'r', 'delivered', now())"),
+                {"c": carrier},
+            )
+        await until(lambda: states() == {"delivered": 1})
+    adds_up()
+
+
 @pytest.mark.promise("S7")
 async def test_a_receipt_after_the_wait_for_it_is_kept_in_the_journey(tmp_path: Path, acme: int) -> None:
     carrier = gateway.carrier("one", "demo", refund="failed_or_expired", receipt_wait_h=1)
@@ -468,6 +483,43 @@ async def test_what_can_not_be_stored_does_not_hold_up_the_rest(
         await until(lambda: states() == {"submitted": 19, "submitting": 1})
     assert "can't be stored" in caplog.text
     assert texts(send)[numbers[7]].state == "submitting"
+
+
+@pytest.mark.promise("P4")
+async def test_with_the_database_away_nothing_more_leaves_and_what_came_back_is_kept(
+    tmp_path: Path, acme: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carrier = gateway.carrier("one", "demo", window=5)
+    queue(acme, carrier, gateway.phones(900))
+    away = False
+    real = dispatch.platform_session
+
+    def session() -> Any:
+        if away:
+            raise OperationalError("SELECT", {}, Exception("the database is away"))
+        return real()
+
+    for module in (dispatch, flushing):
+        monkeypatch.setattr(module, "platform_session", session)
+
+    async def answer(outgoing: Outgoing) -> Outcome:
+        await asyncio.sleep(0.001)
+        return Accepted((f"r{outgoing.id}",))
+
+    stand = Stand(answer)
+    async with running({carrier: stand}, tmp_path):
+        await until(lambda: len(stand.got) > 20)
+        away = True
+        receipt = asyncio.create_task(stand.receipt(f"r{stand.got[0].id}"))
+        leased = states()["queued"]
+        before = await until(lambda: len(stand.got) == 900 - leased and len(stand.got))
+        assert not receipt.done()  # the carrier is not told that we have it
+        away = False
+        await receipt
+        await until(lambda: sum(n for s, n in states().items() if s in ("submitted", "delivered")) == 900)
+    assert before < 900
+    assert len({o.phone for o in stand.got}) == len(stand.got) == 900
+    adds_up()
 
 
 def health_of(carrier: int) -> Any:

@@ -1,0 +1,173 @@
+"""Outcomes and receipts of one process, stored together, a batch at a time, as fast as the database takes them.
+
+Nothing is told to a carrier as received, and no text counts as sent, before it is committed. What the database can't
+take now waits here; how much that can be is bounded by what may be out and unacknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from callcenter.db.session import platform_session
+from smsgateway.carriers import outcomes, receipts
+from smsgateway.carriers.effects import Effects
+from smsgateway.carriers.handed import Handed
+from smsgateway.carriers.outcomes import Done, RefKey
+from smsgateway.carriers.policies import Policy
+from smsgateway.carriers.port import Accepted, Receipt
+from smsgateway.carriers.receipts import Told
+
+log = logging.getLogger(__name__)
+AWAY = (OperationalError, InterfaceError)  # the database's trouble, not the texts': tried again
+FLUSH_S: Final = 0.02
+MANY: Final = 400  # outcomes or receipts that are stored without waiting for more
+MOST_AT_ONCE: Final = 2000
+MOST_UNSTORED: Final = 4000
+AGAIN_S: Final = 0.5
+SWEEP_S: Final = 2.0
+
+_Waiting = tuple[Told, asyncio.Future[None]]
+
+
+class Flusher:
+    """`parked`: what is known to be parked for these carriers. `figures` counts; `moved` gets the sends whose figures
+    changed, each with its enterprise. `handed` is to be set before it starts."""
+
+    def __init__(self, by: str, policies: Mapping[int, Policy], figures: dict[str, int], moved: dict[int, int]) -> None:
+        self.by, self.policies, self.figures, self.moved = by, policies, figures, moved
+        self.parked: set[RefKey] = set()
+        self.handed: Handed | None = None
+        self._dones: list[Done] = []
+        self._told: list[_Waiting] = []
+        self._something = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "store")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to store."""
+        self._tasks = [asyncio.create_task(self._store_loop()), asyncio.create_task(self._sweep_loop())]
+
+    async def stop(self, grace_s: float) -> None:
+        """Store what is here, for `grace_s` at most, and end. What is left then is in doubt for the next process."""
+        self._idle.clear()
+        self._something.set()
+        try:
+            await asyncio.wait_for(self._idle.wait(), grace_s)
+        except TimeoutError:
+            log.error("%d outcomes could not be stored before the end", len(self._dones))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._thread.shutdown(wait=True)
+
+    @property
+    def behind(self) -> bool:
+        """Whether so much waits that nothing more should be sent."""
+        return len(self._dones) > MOST_UNSTORED
+
+    def done(self, done: Done) -> None:
+        """What became of a text."""
+        self._dones.append(done)
+        self._something.set()
+
+    async def told(self, carrier_id: int, receipt: Receipt) -> None:
+        """A receipt; returns when it is stored."""
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._told.append(((carrier_id, receipt), stored))
+        self._something.set()
+        await stored
+
+    async def _run(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+    async def _store_loop(self) -> None:
+        while True:
+            await self._something.wait()
+            if len(self._dones) < MANY and len(self._told) < MANY:
+                await asyncio.sleep(FLUSH_S)
+            self._something.clear()
+            dones, self._dones = self._dones[:MOST_AT_ONCE], self._dones[MOST_AT_ONCE:]
+            told, self._told = self._told[:MOST_AT_ONCE], self._told[MOST_AT_ONCE:]
+            if dones or told:
+                await self._store_until_it_is(dones, told)
+            if self._dones or self._told:
+                self._something.set()
+            else:
+                self._idle.set()
+
+    async def _store_until_it_is(self, dones: list[Done], told: list[_Waiting]) -> None:
+        """Store a batch, however often it takes. One that can't be stored as a whole is stored in halves, until the
+        one that is at fault stands alone; that one is logged, and its text stays as it was."""
+        while True:
+            try:
+                sends = await self._run(self._store, dones, [t for t, _ in told])
+                break
+            except AWAY as error:
+                log.warning("can't store %d outcomes: %s", len(dones), str(error).splitlines()[0])
+                await asyncio.sleep(AGAIN_S)
+            except Exception:
+                if len(dones) + len(told) > 1:
+                    half_d, half_t = (len(dones) + 1) // 2, len(told) // 2
+                    await self._store_until_it_is(dones[:half_d], told[:half_t])
+                    await self._store_until_it_is(dones[half_d:], told[half_t:])
+                    return
+                log.exception("this can't be stored: %s", dones or told[0][0])
+                for _, stored in told:
+                    stored.set_result(None)  # or the carrier would bring it for ever
+                return
+        self.figures["flushes"] += 1
+        self.figures["receipts"] += len(told)
+        assert self.handed is not None
+        for done in dones:
+            self.handed.wipe(done.text.id)
+        for _, stored in told:
+            if not stored.done():
+                stored.set_result(None)
+        self.moved.update(sends)
+
+    def _store(self, dones: list[Done], told: list[Told]) -> dict[int, int]:
+        """Store a batch in one transaction; gives the sends that it touched, each with its enterprise."""
+        effects = Effects()
+        early: dict[RefKey, Receipt] = {}
+        rest: list[Told] = []
+        refs = {(d.text.carrier_id, r) for d in dones if isinstance(d.outcome, Accepted) for r in d.outcome.refs}
+        with platform_session() as session:
+            known = [key for key in refs if key in self.parked] if self.parked else []
+            for carrier_id, receipt in (*receipts.unpark(session, known), *told):
+                key = (carrier_id, receipt.ref)
+                if key in refs:
+                    early[key] = receipts.better(early.get(key), receipt)
+                else:
+                    rest.append((carrier_id, receipt))
+            if dones:
+                outcomes.store(session, dones, self.policies, self.by, early, effects)
+            parked = receipts.store(session, rest, self.policies, effects)
+            effects.apply(session)
+        self.parked.difference_update(known)
+        self.parked |= parked
+        return effects.sends
+
+    async def _sweep_loop(self) -> None:
+        """Receipts that the web process has parked: those of carriers that post them."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                self.moved.update(await self._run(self._sweep))
+            except AWAY as error:
+                log.warning("parked receipts can't be looked through: %s", str(error).splitlines()[0])
+            except Exception:
+                log.exception("parked receipts can't be looked through")
+
+    def _sweep(self) -> dict[int, int]:
+        effects = Effects()
+        with platform_session() as session:
+            receipts.sweep(session, list(self.policies), self.policies, effects)
+            effects.apply(session)
+        return effects.sends
