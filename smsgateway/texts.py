@@ -64,7 +64,7 @@ class SendEvent(StrEnum):
     EMPTIED = "emptied"  # nothing of it is waiting any more
 
 
-SEND: Final[Machine[SendState, SendEvent]] = Machine(
+SEND: Machine[SendState, SendEvent] = Machine(
     "send",
     SendState.PREPARING,
     {
@@ -112,7 +112,7 @@ class TextEvent(StrEnum):
     EXPIRED = "expired"
 
 
-TEXT: Final[Machine[TextState, TextEvent]] = Machine(
+TEXT: Machine[TextState, TextEvent] = Machine(
     "text",
     TextState.APPROVAL,
     {

@@ -136,8 +136,7 @@ export default {
       number: "Number",
     },
     setting_of: {
-      text_message: { text: "Text", number: "To" },
-      voicemail: { agent: "Box of" },
+      text_message: { text: "Text", number: "To" }, voicemail: { agent: "Box of" },
       http: { prompts: "Heard meanwhile", timeout_s: "Longest wait" },
       hang_up: { prompts: "Goodbye" },
       set: { show: "Show them to the agent" },
@@ -165,8 +164,7 @@ export default {
       url: "Begins with https:// and a fixed host.",
     },
     setting_help_of: {
-      text_message: { number: "Empty: the caller." },
-      voicemail: { agent: "Empty: the enterprise's box." },
+      text_message: { number: "Empty: the caller." }, voicemail: { agent: "Empty: the enterprise's box." },
       transfer: { number: "With + and country code, or a variable." },
     },
     kind_help: {

@@ -136,8 +136,7 @@ export default {
       number: "号码",
     },
     setting_of: {
-      text_message: { text: "短信内容", number: "发送到" },
-      voicemail: { agent: "谁的信箱" },
+      text_message: { text: "短信内容", number: "发送到" }, voicemail: { agent: "谁的信箱" },
       http: { prompts: "等待时播放", timeout_s: "最长等待" },
       hang_up: { prompts: "再见语" },
       set: { show: "显示给坐席" },
@@ -165,8 +164,7 @@ export default {
       url: "以 https:// 开头，主机名固定。",
     },
     setting_help_of: {
-      text_message: { number: "留空则发给来电者。" },
-      voicemail: { agent: "留空则为企业信箱。" },
+      text_message: { number: "留空则发给来电者。" }, voicemail: { agent: "留空则为企业信箱。" },
       transfer: { number: "带 + 和国家码，或一个变量。" },
     },
     kind_help: {
