@@ -19,7 +19,7 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "customers.write",
     "contacts.read",  # the address book: the enterprise's contacts and one's own
     "contacts.write",
-    "contacts.import",
+    "contacts.import",  # files in and out
     "numbers.unmasked",  # sees phone numbers in full
     "lists.read",
     "lists.write",

@@ -129,6 +129,6 @@ class ContactJob(Base, TenantOwned, Stamped):
     counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     error: Mapped[dict[str, Any] | None]
     rejected_path: Mapped[str] = mapped_column(Text, server_default="")
-    created_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user_account.id", ondelete="CASCADE"))
+    created_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("user_account.id", ondelete="SET NULL"))
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -167,9 +167,11 @@ def _run(session: Session, tenant_id: int, job_id: str) -> Progress | None:
     if not _mark_running(tenant_id, job_id):
         return None
     job = session.get(ContactJob, job_id)
-    user = session.get(User, job.created_by) if job is not None else None
-    if job is None or user is None:
+    if job is None:
         return None
+    user = session.get(User, job.created_by) if job.created_by is not None else None
+    if user is None:
+        raise AppError("The user who started this is gone.", code="user_gone")
     actor = Actor(tenant_id, user.id, user.name, permissions=permissions_of(user.roles))
     connection = driver_connection(session)
     phase = "reading" if job.kind == JobKind.IMPORT else "writing"

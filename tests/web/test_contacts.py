@@ -348,8 +348,11 @@ def test_an_import_is_its_users_own_and_needs_a_name_or_a_number(owner: Browser,
 
 @pytest.mark.promise("B2")
 def test_an_export_of_a_selection_and_of_a_filter_never_runs_in_a_spreadsheet_and_keeps_numbers(
-    owner: Browser, agent: Browser, enterprise: int
+    owner: Browser, agent: Browser, browser: Callable[[], Browser], enterprise: int
 ) -> None:
+    add_user(enterprise, "lin", "admin")
+    colleague = browser()
+    assert colleague.sign_in("acme", "lin").status_code == 200
     place = group(owner, "Customers")
     bad = contact(owner, "=cmd|' /C calc'!A0", "13812345678", company="@SUM(1)", note="-1+1", groups=[place])
     contact(owner, "王丽", "13900001111")
@@ -363,7 +366,9 @@ def test_an_export_of_a_selection_and_of_a_filter_never_runs_in_a_spreadsheet_an
     assert len(rows) == 2
     assert rows[1][:2] == ["'=cmd|' /C calc'!A0", "+8613812345678"]
     assert (rows[1][5], rows[1][9], rows[1][11]) == ("'@SUM(1)", "Customers", "'-1+1")
-    assert agent.get(f"/api/contact-exports/{job}/file").status_code == 404
+    assert agent.get(f"/api/contact-exports/{job}/file").status_code == 403
+    assert colleague.get(f"/api/contact-exports/{job}/file").status_code == 404
+    assert colleague.get("/api/contact-files").get_json()["total"] == 0
     job = owner.post("/api/contact-exports", {"format": "xlsx", "filter": {}}).get_json()["id"]
     jobs.run(enterprise, job)
     book = openpyxl.load_workbook(io.BytesIO(owner.get(f"/api/contact-exports/{job}/file").data))

@@ -48,7 +48,7 @@ def _render(job: ContactJob) -> dict[str, Any]:
 
 
 @blueprint.get("/contact-files")
-@requires("contacts.read")
+@requires("contacts.import")
 @blueprint.arguments(PageQuery, location="query")
 @blueprint.response(200, ContactJobPageSchema)
 def list_contact_files(args: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def download_rejected_contacts(job_id: str) -> Response:
 
 
 @blueprint.post("/contact-exports")
-@requires("contacts.read")
+@requires("contacts.import")
 @blueprint.arguments(ContactExportSchema)
 @blueprint.response(202, ContactJobSchema)
 def start_contact_export(given: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def start_contact_export(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/contact-exports/<job_id>")
-@requires("contacts.read")
+@requires("contacts.import")
 @blueprint.response(200, ContactJobSchema)
 def get_contact_export(job_id: str) -> dict[str, Any]:
     """One export of the user's own."""
@@ -181,7 +181,7 @@ def get_contact_export(job_id: str) -> dict[str, Any]:
 
 
 @blueprint.post("/contact-exports/<job_id>/cancel")
-@requires("contacts.read")
+@requires("contacts.import")
 @blueprint.response(202, ContactJobSchema)
 def cancel_contact_export(job_id: str) -> dict[str, Any]:
     """Stop an export."""
@@ -189,7 +189,7 @@ def cancel_contact_export(job_id: str) -> dict[str, Any]:
 
 
 @blueprint.get("/contact-exports/<job_id>/file")
-@requires("contacts.read")
+@requires("contacts.import")
 @blueprint.response(200, content_type="application/octet-stream")
 def download_contact_export(job_id: str) -> Response:
     """The exported file; it is kept for a week."""

@@ -23,7 +23,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "campaigns": "board.read",
     "menus": "board.read",
     "import": "lists.import",
-    "contact-job": "contacts.read",
+    "contact-job": "contacts.import",
     "trunks": "trunks.read",
     "parked": "desk.use",
     "tasks": "tasks.read",

@@ -190,7 +190,7 @@ def _jobs() -> None:
         *_of_tenant("contact_job"),
         *_stamped(),
         sa.ForeignKeyConstraint(
-            ["created_by"], ["user_account.id"], name="fk_contact_job_created_by", ondelete="CASCADE"
+            ["created_by"], ["user_account.id"], name="fk_contact_job_created_by", ondelete="SET NULL"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_contact_job"),
     )

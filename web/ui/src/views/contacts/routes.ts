@@ -16,7 +16,7 @@ const READ = "contacts.read";
 export default defineFeature({
   routes: [
     { path: "/contacts/duplicates", name: "contact-duplicates", component: () => import("./Duplicates.vue"), meta: { titleKey: "contacts.duplicates.title", permission: READ } },
-    { path: "/contacts/files", name: "contact-files", component: () => import("./Files.vue"), meta: { titleKey: "contacts.files.title", permission: READ } },
+    { path: "/contacts/files", name: "contact-files", component: () => import("./Files.vue"), meta: { titleKey: "contacts.files.title", permission: "contacts.import" } },
     {
       path: "/contacts",
       name: "contacts",

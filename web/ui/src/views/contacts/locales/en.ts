@@ -1,6 +1,6 @@
 export default {
   permission_group: { contacts: "Address book" },
-  permission: { contacts: { read: "See the address book", write: "Add, change and delete contacts and groups", import: "Import contacts from files" } },
+  permission: { contacts: { read: "See the address book", write: "Add, change and delete contacts and groups", import: "Import and export contacts" } },
   contacts: {
     title: "Address book",
     contacts: "Contacts",
@@ -235,6 +235,7 @@ export default {
     group_too_deep: "Groups go {max} levels deep at most.",
     group_stays_public: "A group of the enterprise stays public: the others would lose it. Make a private group beside it.",
     group_as_parent: "A group below another one is as public or private as that.",
+    user_gone: "The user who started this is gone.",
     contact_in_public_group: "A contact that only you see can't stand in a public group.",
   },
   sentences: {},

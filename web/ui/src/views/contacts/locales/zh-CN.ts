@@ -1,6 +1,6 @@
 export default {
   permission_group: { contacts: "通讯录" },
-  permission: { contacts: { read: "查看通讯录", write: "添加、修改和删除联系人与分组", import: "从文件导入联系人" } },
+  permission: { contacts: { read: "查看通讯录", write: "添加、修改和删除联系人与分组", import: "导入和导出联系人" } },
   contacts: {
     title: "通讯录",
     contacts: "联系人",
@@ -235,6 +235,7 @@ export default {
     group_too_deep: "分组最多 {max} 级。",
     group_stays_public: "企业分组不能改为私有，否则其他人会失去它。请另建一个私有分组。",
     group_as_parent: "下级分组的可见范围与上级相同。",
+    user_gone: "发起该操作的用户已不存在。",
     contact_in_public_group: "仅自己可见的联系人不能放在企业分组里。",
   },
   sentences: {
