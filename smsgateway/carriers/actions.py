@@ -19,7 +19,7 @@ from smsgateway.carriers import registry
 from smsgateway.carriers.models import TextCarrier, TextPrice, TextRoute
 from smsgateway.carriers.settings import SettingKind
 from smsgateway.models import TextMessage
-from smsgateway.texts import TextState
+from smsgateway.texts import Kind, TextState
 
 CARRIER = frozenset(
     {
@@ -152,7 +152,7 @@ def find_route(session: Session, route_id: int) -> TextRoute:
 
 def _fill_route(session: Session, row: TextRoute, given: Mapping[str, Any]) -> None:
     carrier = session.get(TextCarrier, given.get("carrier_id", row.carrier_id))
-    kind = given.get("kind", row.kind)
+    kind = given.get("kind", row.kind) or Kind.SMS
     if carrier is None:
         raise InvalidInput("Check the marked fields.", fields={"carrier_id": "Choose a carrier."})
     if kind not in carrier.kinds:
