@@ -32,6 +32,7 @@ from smsgateway.sending.facts import facts_of
 from smsgateway.sending.judging import job_of, judge
 from smsgateway.sending.resolving import own_keys
 from smsgateway.texts import SEND, SendEvent, SendState
+from smsgateway.words.normalise import fold
 
 log = logging.getLogger(__name__)
 BATCH: Final = 1000
@@ -71,6 +72,7 @@ class Preparer:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, through times without a database."""
+        fold("")  # makes its tables, which takes longer than the first text should wait
         while not stop.is_set():
             try:
                 with psycopg.connect(config.load().database_url, autocommit=True, connect_timeout=5) as listener:

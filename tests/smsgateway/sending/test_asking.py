@@ -9,14 +9,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import func, select
 
+from callcenter import wire
 from callcenter.audit.models import AuditEntry
 from callcenter.calls.facts import TextAsked
 from callcenter.db.session import tenant_session
 from callcenter.errors import Conflict
+from callcenter.events.envelope import FACTS
+from callcenter.processes import recorder
 from crm.addressbook.models import Contact
 from crm.models import FieldDef, Lead, LeadList
 from smsgateway.models import TextRule, TextSend, TextTemplate
-from smsgateway.sending import files, menu_texts, rules
+from smsgateway.sending import files, rules
 from smsgateway.sending.values import names_of, values_of
 from tests.smsgateway.sending.conftest import PRICE, Gateway
 
@@ -141,11 +144,11 @@ def test_names_are_taken_apart_as_they_are_written() -> None:
 
 @pytest.mark.promise("I2")
 def test_a_menu_s_text_is_one_for_each_call_and_node_whatever_is_told_twice(gateway: Gateway) -> None:
-    with tenant_session(gateway.tenant) as s:
-        for node in ("t", "t", "u"):
-            asked = TextAsked("call-1", 1, node, "+8613800000001", "Your order {{name}} is ready", 0.0)
-            menu_texts.send(s, gateway.tenant, asked)
-        menu_texts.send(s, gateway.tenant, TextAsked("call-2", 1, "t", "12", "Hi", 0.0))
+    asked = [TextAsked("call-1", 1, n, "+8613800000001", "Your order {{name}} is ready", 0.0) for n in ("t", "t", "u")]
+    told = [
+        FACTS.pack(fact, tenant=gateway.tenant, at=0.0) for fact in [*asked, TextAsked("c2", 1, "t", "12", "Hi", 0)]
+    ]
+    recorder.record([(f"{n}-1".encode(), {b"e": wire.to_json(e)}) for n, e in enumerate(told, 1)])
     gateway.prepare()
     with tenant_session(gateway.tenant) as s:
         sends = list(s.scalars(select(TextSend).order_by(TextSend.id)))
