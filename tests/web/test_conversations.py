@@ -123,6 +123,7 @@ def test_an_answer_is_a_service_text_and_makes_the_conversation_mine(
     assert (answer.get_json()["assigned_to"], answer.get_json()["unread"]) == (amy, 0)
     with tenant_session(enterprise) as db:
         send = db.scalars(select(TextSend)).one()
+        assert answer.get_json()["send_id"] == send.id
         assert (send.purpose, send.source, send.sender_id, send.audience["numbers"]) == ("service", "page", amy, [LI])
     assert b.post(f"{path}/answer", {"body": "  "}).get_json()["fields"]["body"]
     assert b.post(f"{path}/answer", {"body": "Dear {{nobody}}"}).status_code == 422

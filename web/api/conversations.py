@@ -19,6 +19,7 @@ from smsgateway.sending.options import signature_of
 from smsgateway.texts import Purpose, Source
 from web.http import PageQuery, current_actor, paged, requires, tenant_id
 from web.schemas.conversations import (
+    ConversationAnsweredSchema,
     ConversationAnswerSchema,
     ConversationChangesSchema,
     ConversationCountsSchema,
@@ -121,7 +122,7 @@ def take_conversation(conversation_id: int) -> dict[str, Any]:
 @blueprint.post("/<int:conversation_id>/answer")
 @requires("texts.read", "texts.send")
 @blueprint.arguments(ConversationAnswerSchema)
-@blueprint.response(201, ConversationDetailSchema)
+@blueprint.response(201, ConversationAnsweredSchema)
 def post_answer(given: dict[str, Any], conversation_id: int) -> dict[str, Any]:
     """Answer by a service text, which passes all checks. The conversation becomes mine, and read."""
     actor = current_actor()
@@ -131,9 +132,9 @@ def post_answer(given: dict[str, Any], conversation_id: int) -> dict[str, Any]:
             body=given["body"], audience={"numbers": [row.phone_e164]}, purpose=Purpose.SERVICE.value,
             source=Source.PAGE, signature=signature_of(db, actor.tenant_id),
         )  # fmt: skip
-        ask_in(db, actor, new, f"conversation:{row.id}:{given['key']}" if given["key"] else "")
+        send = ask_in(db, actor, new, f"conversation:{row.id}:{given['key']}" if given["key"] else "")
         conversations.answered(db, actor, row)
-        return _one(db, conversation_id)
+        return {**_one(db, conversation_id), "send_id": send.id}
 
 
 @blueprint.get("/<int:conversation_id>/texts/<int:text_id>/media/<int:number>")

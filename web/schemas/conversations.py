@@ -46,6 +46,12 @@ class ConversationDetailSchema(ConversationSchema):
     opt_out = fields.Nested(ConversationOptOutSchema, required=True, allow_none=True)
 
 
+class ConversationAnsweredSchema(ConversationDetailSchema):
+    """`send_id`: the send that carries the answer; follow `send:{id}` until its text is there."""
+
+    send_id = fields.Integer(required=True, strict=True)
+
+
 class ConversationCountsSchema(Schema):
     """Conversations with something unread."""
 

@@ -51,6 +51,15 @@ export class Sounds {
     ]);
   }
 
+  /** A text came in: two soft, high notes. Not over a ring or a call's own sounds. */
+  text(): void {
+    if (this.playing.length > 0 || this.ringTimer !== undefined) return;
+    this.play([
+      { hz: [1046], fromS: 0, forS: 0.07 },
+      { hz: [1318], fromS: 0.11, forS: 0.12 },
+    ]);
+  }
+
   /** The call is over: falling. */
   hungUp(): void {
     this.quiet();

@@ -1,6 +1,7 @@
 export default {
   text_reports: {
-    title: "Reports",
+    title: "Reports of texts",
+    tab: "Reports",
     texts: "Texts of the report",
     zone: "Days are those of {zone}. A text counts on the day it was asked for.",
     range: "Days",

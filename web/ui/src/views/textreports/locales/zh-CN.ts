@@ -1,6 +1,7 @@
 export default {
   text_reports: {
     title: "短信报表",
+    tab: "报表",
     texts: "短信明细",
     zone: "按 {zone} 时区统计，以短信创建日期为准。",
     range: "日期",
@@ -12,7 +13,7 @@ export default {
     sent: "已发送",
     delivered: "已送达",
     failed: "未送达",
-    refused: "已拦截",
+    refused: "未发送",
     cancelled: "已取消",
     doubtful: "存疑",
     waiting: "等待中",
@@ -22,8 +23,8 @@ export default {
     replies: "回复",
     opt_outs: "退订",
     under_way: "进行中",
-    refused_or_cancelled: "拦截或取消",
-    failed_or_late: "失败或超时",
+    refused_or_cancelled: "未发送或取消",
+    failed_or_late: "失败或过期",
     means: {
       delivered: "占已发送",
       failed: "占已发送",
