@@ -1,9 +1,9 @@
 """From money to a reply, as people live it.
 
-An owner orders a top-up and the operator credits it; an agent whose texts are looked at first writes to a group in which
-one is blacklisted, one has opted out and one has a name that may not go; the supervisor lets it pass; the SMSC, which is
-not ours, gets the right ones; the answer comes up on the agent's screen, and the owner sees what was deducted. The owner
-and the supervisor work in Chinese, the agent and the operator in English. Needs the built interface (`make ui`)."""
+An owner orders a top-up and the operator credits it; an agent whose texts are looked at first writes to a group in
+which one is blacklisted, one has opted out and one has a name that may not go; the supervisor lets it pass; the SMSC,
+which is not ours, gets the right ones; the answer comes up on the agent's screen, and the owner sees what was deducted.
+The owner and the supervisor work in Chinese, the agent and the operator in English. Needs the built interface."""
 
 from __future__ import annotations
 
