@@ -21,16 +21,17 @@ from callcenter.audit.models import Actor
 from callcenter.auth.access import permissions_of, scope_of
 from callcenter.auth.models import DataScope, User
 from callcenter.auth.permissions import givable
-from callcenter.db.session import tenant_session
+from callcenter.db.session import one_or_none
 from callcenter.errors import NotSignedIn, Unavailable
 from callcenter.events import streams
 from callcenter.tenancy.models import Enterprise
 
-# One round trip: it is asked at each request, a call that is answered among them.
+TOUCH_EVERY_S = 10  # so exactly is a user known to be at work
+# It is asked at each request, a call that is answered among them.
 _WHO = (
     select(User, Enterprise)
     .join(Enterprise, Enterprise.id == User.tenant_id)
-    .where(User.id == bindparam("user"))
+    .where(User.id == bindparam("user"), User.tenant_id == bindparam("tenant"))
     .options(joinedload(User.roles))
 )
 
@@ -59,6 +60,7 @@ class Record:
     tenant_id: int
     user_id: int
     epoch: int
+    left_s: int  # until it ends without a request
 
 
 def _key(session_id: str) -> str:
@@ -94,12 +96,15 @@ def touch(session_id: str, idle_min: int) -> None:
 def read(session_id: str) -> Record:
     """The session's record. Raises NotSignedIn when it has ended, Unavailable without Valkey."""
     try:
-        raw = streams.client().hmget(_key(session_id), ["tenant", "user", "epoch"])
+        pipe = streams.client().pipeline(transaction=False)
+        pipe.hmget(_key(session_id), ["tenant", "user", "epoch"])
+        pipe.ttl(_key(session_id))
+        raw, left_s = pipe.execute()
     except redis.RedisError as error:
         raise Unavailable("The server is not ready just now. Try again in a moment.") from error
     if raw[0] is None or raw[1] is None or raw[2] is None:
         raise NotSignedIn("The session has ended. Sign in again.", code="session_ended")
-    return Record(int(raw[0]), int(raw[1]), int(raw[2]))
+    return Record(int(raw[0]), int(raw[1]), int(raw[2]), int(left_s))
 
 
 def resolve(session_id: str, ip: str, *, renew: bool = True) -> Identity:
@@ -108,13 +113,13 @@ def resolve(session_id: str, ip: str, *, renew: bool = True) -> Identity:
     Raises NotSignedIn if the session has ended, or its user or enterprise may not work any more.
     """
     record = read(session_id)
-    with tenant_session(record.tenant_id) as session:
-        found = session.execute(_WHO, {"user": record.user_id}).unique().one_or_none()
+    found = one_or_none(_WHO, {"user": record.user_id, "tenant": record.tenant_id})
     if found is None or not found.User.enabled or found.User.session_epoch != record.epoch:
         close_session(session_id)
         raise NotSignedIn("The session has ended. Sign in again.", code="session_ended")
     user, enterprise = found.User, found.Enterprise
-    if renew:
+    idle_s = enterprise.idle_sign_out_min * 60
+    if renew and not idle_s - TOUCH_EVERY_S < record.left_s <= idle_s:
         touch(session_id, enterprise.idle_sign_out_min)
     permissions = permissions_of(user.roles) & frozenset(givable(is_platform=enterprise.is_platform))
     return Identity(session_id, user, enterprise, permissions, scope_of(user.roles), ip)

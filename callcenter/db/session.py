@@ -9,10 +9,12 @@ the scheduler, never for a request's own work.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, Executable, Row, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from callcenter import config
@@ -40,6 +42,35 @@ def engine(url: str | None = None) -> Engine:
                 pool_recycle=1800,
             )
         return _engines[url]
+
+
+def _readers() -> Engine:
+    """As `engine`, outside of transactions and without a question beforehand whether the connection still lives."""
+    url = config.load().database_url
+    key = f"{url} readers"
+    with _lock:
+        if key not in _engines:
+            _engines[key] = create_engine(
+                url.replace("postgresql://", "postgresql+psycopg://", 1),
+                isolation_level="AUTOCOMMIT",
+                pool_size=2,
+                max_overflow=8,
+                pool_recycle=1800,
+            )
+        return _engines[key]
+
+
+def one_or_none(statement: Executable, values: Mapping[str, Any]) -> Row[Any] | None:
+    """The one row of a query over all enterprises, in one round trip: no transaction, and no ping before it. It must
+    say itself for which enterprise it asks, like `platform_session`. Raises OperationalError without a database."""
+    for again in (True, False):
+        try:
+            with Session(_readers(), expire_on_commit=False) as session:
+                return session.execute(statement, values).unique().one_or_none()
+        except OperationalError as error:
+            if not (again and error.connection_invalidated):  # the database was restarted since the last question
+                raise
+    raise AssertionError("not reached")
 
 
 class WrongTenant(Exception):

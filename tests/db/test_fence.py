@@ -1,11 +1,11 @@
 """Row-level security against a real PostgreSQL."""
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from callcenter.auth.models import Role
-from callcenter.db.session import WrongTenant, platform_session, tenant_session
+from callcenter.db.session import WrongTenant, one_or_none, platform_session, tenant_session
 from callcenter.tenancy.models import Enterprise
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -48,3 +48,16 @@ def test_foreign_ids_find_nothing_through_the_orm(two_enterprises: tuple[int, in
 def test_the_audit_log_cannot_be_changed(two_enterprises: tuple[int, int]) -> None:
     with pytest.raises(ProgrammingError), tenant_session(two_enterprises[0]) as s:
         s.execute(text("DELETE FROM audit_entry"))
+
+
+def test_a_question_outside_of_transactions_is_asked_again_after_the_database_was_restarted(
+    two_enterprises: tuple[int, int],
+) -> None:
+    asked = select(Enterprise.name, func.pg_backend_pid().label("process")).where(Enterprise.id == bindparam("id"))
+    first = one_or_none(asked, {"id": two_enterprises[0]})
+    assert first is not None and first.name == "A"
+    with platform_session() as s:
+        s.execute(text("SELECT pg_terminate_backend(:p)"), {"p": first.process})
+    second = one_or_none(asked, {"id": two_enterprises[1]})
+    assert second is not None and second.name == "B" and second.process != first.process
+    assert one_or_none(asked, {"id": 0}) is None
