@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from callcenter import wire
+from callcenter import config, wire
 from callcenter.clock import monotonic_s, wall_s
 from callcenter.db.session import platform_session
-from callcenter.events import streams
 from smsgateway.carriers.models import TextCarrier, TextPrice, TextRoute
 from smsgateway.carriers.port import Health
 from smsgateway.routing import NONE, Route, RouteTable
@@ -29,7 +30,9 @@ from smsgateway.texts import Kind, Purpose
 log = logging.getLogger(__name__)
 KEPT_S = 1.0
 HEALTH_EXPIRES_S = 12
+AWAY_S = 0.5  # texts do not wait longer than that to hear whether a carrier is up
 _lock = threading.Lock()
+_client: redis.Redis | None = None
 _kept: dict[int, tuple[float, RouteTable]] = {}
 
 
@@ -105,10 +108,24 @@ def health_key(carrier_id: int) -> str:
     return f"text:health:{carrier_id}"
 
 
+def _impatient() -> redis.Redis:
+    """A connection that gives up at once: without Valkey every carrier counts as up, and texts go on."""
+    global _client
+    with _lock:
+        if _client is None:
+            _client = redis.Redis.from_url(
+                config.load().redis_url,
+                socket_timeout=AWAY_S,
+                socket_connect_timeout=AWAY_S,
+                retry=Retry(NoBackoff(), 1),
+            )
+        return _client
+
+
 def tell_health(carrier_id: int, health: Health, since: float, connection: redis.Redis | None = None) -> None:
     """Write a carrier's health; to be repeated well within HEALTH_EXPIRES_S."""
     raw = wire.to_json({**asdict(health), "since": since})
-    (connection or streams.client()).set(health_key(carrier_id), raw, ex=HEALTH_EXPIRES_S)
+    (connection or _impatient()).set(health_key(carrier_id), raw, ex=HEALTH_EXPIRES_S)
 
 
 def health(carrier_ids: Iterable[int], connection: redis.Redis | None = None) -> Mapping[int, CarrierHealth | None]:
@@ -116,7 +133,7 @@ def health(carrier_ids: Iterable[int], connection: redis.Redis | None = None) ->
     ids = list(carrier_ids)
     if not ids:
         return {}
-    raws = cast("list[Any]", (connection or streams.client()).mget([health_key(i) for i in ids]))
+    raws = cast("list[Any]", (connection or _impatient()).mget([health_key(i) for i in ids]))
     return {i: None if raw is None else wire.from_json(raw, CarrierHealth) for i, raw in zip(ids, raws, strict=True)}
 
 

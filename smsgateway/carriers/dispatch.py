@@ -154,8 +154,8 @@ class Dispatcher:
         while self._leasing:
             try:
                 if loop.time() - looked_at > 1.0:
-                    looked_at = loop.time()
                     self._down = await self._run("lease", self._others_down)
+                    looked_at = loop.time()
                 busy = await self._lease()
             except AWAY as error:
                 log.warning("can't lease: %s", str(error).splitlines()[0])
