@@ -64,6 +64,12 @@ def live_key(tenant: int) -> str:
     return f"live:{tenant}"
 
 
+# To the tenant's engine, or to the installation's own if none holds it, in one round trip.
+_SEND = """
+local engine = redis.call("GET", KEYS[1]) or ARGV[2]
+redis.call("XADD", ARGV[1] .. engine, "MAXLEN", "~", 100000, "*", "e", ARGV[3])
+"""
+
 _client: redis.Redis | None = None
 _of_threads: dict[int, redis.Redis] = {}
 
@@ -127,9 +133,8 @@ def send_envelope(envelope: Envelope, *, wait_s: float | None) -> Any:
     """`send` for a packed command."""
     connection = client()
     try:
-        raw = connection.get(engine_of_key(envelope.tenant))
-        engine_id = raw.decode() if isinstance(raw, bytes) else config.load().engine_id
-        connection.xadd(commands_stream(engine_id), {"e": wire.to_json(envelope)}, maxlen=100_000, approximate=True)
+        own = config.load().engine_id
+        connection.eval(_SEND, 1, engine_of_key(envelope.tenant), commands_stream(""), own, wire.to_json(envelope))
         if wait_s is None:
             return None
         answer = connection.blpop([reply_key(envelope.id)], timeout=wait_s)
