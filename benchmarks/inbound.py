@@ -295,6 +295,7 @@ def report(seen: dict[str, Any], seconds: float) -> int:
     print(f"goals: card p99 ≤ {CARD_P99_MS:g}, audio p99 ≤ {AUDIO_P99_MS:g}")
     cost = ", ".join(f"{name} {value:.0f}" for name, value in seen["cpu"].items() if value >= 0.5)
     print(f"CPU, % of a core: {cost}; load average {seen['load']:.1f} on {os.cpu_count()} cores")
+    print("agents post over the connection that their browser keeps open")
     print(f"calls without a card {uncarded}, without audio both ways {silent}")
     print(f"refused by the API {len(seen['refused'])}, errors logged {len(seen['errors'])}; {STAND_IN}")
     for line in [*seen["refused"][:3], *seen["errors"][:3]]:
