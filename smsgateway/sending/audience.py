@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, func, or_, select, text
+from sqlalchemy import ColumnElement, Row, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from callcenter.errors import AppError
@@ -211,15 +211,16 @@ def _renewal(session: Session, audience: Any, whose: Whose, list_id: int, after:
 def _leads(
     session: Session, whose: Whose, list_id: int, after: Any, limit: int, *conditions: ColumnElement[bool]
 ) -> Found:
-    query = select(Lead).where(Lead.list_id == list_id, *conditions, *_seen(Lead.owner_id, whose))
+    columns = select(Lead.phone_e164, Lead.name, Lead.fields, Lead.time_zone, Lead.customer_id)
+    query = columns.where(Lead.list_id == list_id, *conditions, *_seen(Lead.owner_id, whose))
     if after is not None:
         query = query.where(Lead.phone_e164 > str(after))
-    rows = session.scalars(query.order_by(Lead.phone_e164).limit(limit)).all()
+    rows = session.execute(query.order_by(Lead.phone_e164).limit(limit)).all()
     return [of_lead(x, x.phone_e164) for x in rows], rows[-1].phone_e164 if len(rows) == limit else None
 
 
-def of_lead(lead: Lead, phone: str) -> Recipient:
-    """A lead as recipient at `phone`."""
+def of_lead(lead: Lead | Row[Any], phone: str) -> Recipient:
+    """A lead (or a row with those of its columns) as recipient at `phone`."""
     zone = lead.time_zone if phone == lead.phone_e164 else ""
     return Recipient(phone, lead.name, values_of(lead.name, phone, lead.fields), zone, None, lead.customer_id)
 

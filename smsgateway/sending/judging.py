@@ -7,7 +7,7 @@ gathered once (`Job`); what concerns the numbers of a page is read with a query 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -138,6 +138,18 @@ def job_of(
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A text before it is judged. `due`: when it may go at the earliest."""
+
+    recipient: Recipient
+    text: str
+    encoding: str
+    segments: int
+    due: float
+    missing: tuple[str, ...]
+
+
 def judge(
     session: Session,
     job: Job,
@@ -150,65 +162,16 @@ def judge(
 ) -> list[Judged]:
     """The texts of `recipients` with their verdicts, in order. `bodies` and `dues` (the earliest time), by number, of
     texts that were made before. `available_minor`: what there is to pay with, for previews; else the purse decides."""
-    phones = [r.phone for r in recipients if not r.fault]
-    blacklisted = frozenset(blacklist.blocked(session, phones))
-    stopped = opted_out(session, phones) if job.purpose is Purpose.MARKETING else frozenset()
-    day: Mapping[str, int] = {}
-    month: Mapping[str, int] = {}
-    if job.capped:
-        at = datetime.fromtimestamp(now, UTC)
-        day, month = sent_to(session, job.tenant_id, phones, at, but_send=job.send_id)
-    chosen: dict[str, Chosen | None] = {}
-
-    def route_of(phone: str) -> Chosen | None:
-        if phone not in chosen:
-            chosen[phone] = job.routes.choose(phone, job.kind, job.purpose)
-        return chosen[phone]
-
-    judges: dict[float, Judge] = {}
-
-    def judge_at(due: float) -> Judge:
-        # One for each time at which texts become due: usually one, with the recipients' clocks one for each zone.
-        if due not in judges:
-            judges[due] = Judge(
-                World(
-                    now=due, words=job.words, account=job.account, rules=job.rules, blacklisted=blacklisted,
-                    opted_out=stopped, sent_24h=day, sent_30d=month,
-                    reachable=lambda phone: route_of(phone) is not None,
-                    zones={r.phone: r.zone for r in recipients if r.zone}, zone=job.zone,
-                    wait_for_hours=job.wait_for_hours, sender_needs_approval=job.needs_approval, approved=job.approved,
-                )
-            )  # fmt: skip
-        return judges[due]
-
-    personal, out = job.template.personal, []
-    shared = job.template.render({})
+    drafts = _drafts(job, recipients, now, bodies, dues)
+    routes: dict[str, Chosen | None] = {}
+    verdicts = _verdicts(session, job, drafts, now, routes)
+    out = []
     left = available_minor
-    for r in recipients:
-        missing: tuple[str, ...] = ()
-        if bodies is not None:
-            text = bodies[r.phone]
-        elif personal:
-            values = {**job.common, **r.values}
-            text, missing = job.template.render(values), job.template.missing(values)
-        else:
-            text = shared
-        encoding, parts = job.count(text)
-        due = job.due(r, now) if dues is None else max(now, dues[r.phone])
-        verdict: Verdict
-        if r.fault:
-            verdict = Refusal(Check.NUMBER, "not_e164", {"fault": r.fault})
-        else:
-            said = f"{job.subject}\n{text}".strip() if job.kind is Kind.MMS else text
-            if job.kind is Kind.MMS and not said:
-                said = "…"  # pictures alone: there are no words to judge
-            verdict = judge_at(due).judge_all([Candidate(r.phone, said, job.kind, job.purpose, parts)])[0]
-            if parts > MAX_PARTS and not isinstance(verdict, Refusal):
-                verdict = Refusal(Check.WORDS, "too_many_parts", {"parts": parts, "limit": MAX_PARTS})
-        route = None if isinstance(verdict, Refusal) else route_of(r.phone)
+    for d, verdict in zip(drafts, verdicts, strict=True):
         judged = Judged(
-            r, None if text == job.body else text, text, encoding, parts, route,
-            verdict.until if isinstance(verdict, Hold) else due, verdict, missing,
+            d.recipient, None if d.text == job.body else d.text, d.text, d.encoding, d.segments,
+            None if isinstance(verdict, Refusal) else routes.get(d.recipient.phone),
+            verdict.until if isinstance(verdict, Hold) else d.due, verdict, d.missing,
         )  # fmt: skip
         if left is not None and not isinstance(verdict, Refusal | NeedsApproval):
             if judged.cost_minor > left:
@@ -217,6 +180,77 @@ def judge(
                 left -= judged.cost_minor
         out.append(judged)
     return out
+
+
+def _drafts(
+    job: Job,
+    recipients: Sequence[Recipient],
+    now: float,
+    bodies: Mapping[str, str] | None,
+    dues: Mapping[str, float] | None,
+) -> list[_Draft]:
+    template = job.template
+    personal, shared = template.personal, template.render({})
+    out = []
+    for r in recipients:
+        missing: tuple[str, ...] = ()
+        if bodies is not None:
+            text = bodies[r.phone]
+        elif personal:
+            values = {**job.common, **r.values}
+            text, missing = template.render(values), template.missing(values)
+        else:
+            text = shared
+        encoding, parts = job.count(text)
+        due = job.due(r, now) if dues is None else max(now, dues[r.phone])
+        out.append(_Draft(r, text, encoding, parts, due, missing))
+    return out
+
+
+def _verdicts(
+    session: Session, job: Job, drafts: Sequence[_Draft], now: float, routes: dict[str, Chosen | None]
+) -> list[Verdict]:
+    """In the order of `drafts`; `routes` gets the route of each number that was asked about."""
+    phones = [d.recipient.phone for d in drafts if not d.recipient.fault]
+    day: Mapping[str, int] = {}
+    month: Mapping[str, int] = {}
+    if job.capped:
+        at = datetime.fromtimestamp(now, UTC)
+        day, month = sent_to(session, job.tenant_id, phones, at, but_send=job.send_id)
+
+    def reachable(phone: str) -> bool:
+        route = routes[phone] = job.routes.choose(phone, job.kind, job.purpose)
+        return route is not None
+
+    world = World(
+        now=now, words=job.words, account=job.account, rules=job.rules,
+        blacklisted=frozenset(blacklist.blocked(session, phones)),
+        opted_out=opted_out(session, phones) if job.purpose is Purpose.MARKETING else frozenset(),
+        sent_24h=day, sent_30d=month, reachable=reachable,
+        zones={d.recipient.phone: d.recipient.zone for d in drafts if d.recipient.zone}, zone=job.zone,
+        wait_for_hours=job.wait_for_hours, sender_needs_approval=job.needs_approval, approved=job.approved,
+    )  # fmt: skip
+    verdicts: list[Verdict] = [Refusal(Check.NUMBER, "not_e164", {"fault": d.recipient.fault}) for d in drafts]
+    # Each is judged by the hours at which it is due: at one time all of them, or with their own clocks some each.
+    by_due: dict[float, list[int]] = {}
+    for i, d in enumerate(drafts):
+        if not d.recipient.fault:
+            by_due.setdefault(d.due, []).append(i)
+    for due, those in by_due.items():
+        candidates = [_candidate(job, drafts[i]) for i in those]
+        for i, verdict in zip(those, Judge(replace(world, now=due)).judge_all(candidates), strict=True):
+            parts = drafts[i].segments
+            if parts > MAX_PARTS and not isinstance(verdict, Refusal):
+                verdict = Refusal(Check.WORDS, "too_many_parts", {"parts": parts, "limit": MAX_PARTS})
+            verdicts[i] = verdict
+    return verdicts
+
+
+def _candidate(job: Job, d: _Draft) -> Candidate:
+    said = d.text
+    if job.kind is Kind.MMS:
+        said = f"{job.subject}\n{d.text}".strip() or "…"  # pictures alone: there are no words to judge
+    return Candidate(d.recipient.phone, said, job.kind, job.purpose, d.segments)
 
 
 def refused_for_balance(judged: Judged, available_minor: int | None = None) -> Judged:

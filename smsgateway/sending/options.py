@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import phonenumbers
@@ -23,7 +24,8 @@ SIGNATURE = "text_signature"  # key of the enterprise's settings
 def signature_of(session: Session, tenant_id: int) -> str:
     """What the enterprise signs its texts with, unless a sender writes another one."""
     own = session.get_one(Enterprise, tenant_id)
-    return str(own.settings.get(SIGNATURE) or own.name)[: templates.MAX_SIGNATURE]
+    name = re.sub(r"[【】{}\s]+", " ", str(own.settings.get(SIGNATURE) or own.name))
+    return name.strip()[: templates.MAX_SIGNATURE]
 
 
 def options(session: Session, actor: Actor) -> dict[str, Any]:
