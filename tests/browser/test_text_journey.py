@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.chromium import launch, sign_in
@@ -123,6 +124,7 @@ def test_from_an_ordered_top_up_to_the_answer_on_the_agents_screen(world: World)
     the_smsc_gets_the_right_ones(world)
     the_answer_comes_up_at_the_agent(world)
     the_owner_sees_what_it_cost(world)
+    the_operators_pages_have_no_serious_faults(world)
     assert world.errors == []
 
 
@@ -197,3 +199,18 @@ def the_owner_sees_what_it_cost(world: World) -> None:
     assert row_money == [{"available_minor": 10_000 - 10, "reserved_minor": 0}]
     zero = world.installation.rows("SELECT booking FROM ledger_entry GROUP BY booking HAVING sum(amount_minor) <> 0")
     assert zero == []
+
+
+def the_operators_pages_have_no_serious_faults(world: World) -> None:
+    pages = {
+        "/platform/enterprises/new": "Open an enterprise",
+        "/platform/carriers/1": "SMSC",
+        "/platform/routes/1": "Main route",
+        "/platform/announcements/new": "Write an announcement",
+    }
+    for path, title in pages.items():
+        page = world.go("operator", path, "platform")
+        expect(page.get_by_role("complementary", name=title)).to_be_visible()
+        found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+        wrong = [f"{path} {v['id']}: {v['nodes'][0]['html'][:160]}" for v in found]
+        assert [w for w, v in zip(wrong, found, strict=True) if v["impact"] in ("serious", "critical")] == []
