@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,10 @@ RETURN_AFTER_S: Final = 1.0
 PROGRESS_S: Final = 0.5
 LEASE_END_S: Final = 2.0
 STORE_END_S: Final = 5.0
+
+MISREAD: Final = (
+    "its receipts name no text, but would if their references were read in the other notation: change the setting ids"
+)
 
 Take = Callable[[Sequence[Inbound], int], object]
 
@@ -289,7 +294,10 @@ class Dispatcher:
         while True:
             for carrier_id, lane in list(self.lanes.items()):
                 try:
-                    await self._run("tell", route_table.tell_health, carrier_id, lane.health, lane.since)
+                    told = lane.health
+                    if carrier_id in self._flusher.misread:
+                        told = replace(told, detail=f"{told.detail}; {MISREAD}")
+                    await self._run("tell", route_table.tell_health, carrier_id, told, lane.since)
                 except (RedisError, OSError) as error:
                     log.warning("the carriers' health can't be told: %s", error)
             seen = {i: lane.health.up for i, lane in self.lanes.items()}

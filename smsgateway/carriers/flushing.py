@@ -29,6 +29,7 @@ FLUSH_S: Final = 0.02
 MANY: Final = 400  # outcomes or receipts that are stored without waiting for more
 MOST_AT_ONCE: Final = 2000
 MOST_UNSTORED: Final = 4000
+MOST_PARKED: Final = 100_000
 AGAIN_S: Final = 0.5
 SWEEP_S: Final = 2.0
 
@@ -42,6 +43,7 @@ class Flusher:
     def __init__(self, by: str, policies: Mapping[int, Policy], figures: dict[str, int], moved: dict[int, int]) -> None:
         self.by, self.policies, self.figures, self.moved = by, policies, figures, moved
         self.parked: set[RefKey] = set()
+        self.misread: set[int] = set()  # carriers whose references seem to be read in the wrong notation
         self.handed: Handed | None = None
         self._dones: list[Done] = []
         self._told: list[_Waiting] = []
@@ -151,6 +153,8 @@ class Flusher:
             parked = receipts.store(session, rest, self.policies, effects)
             effects.apply(session)
         self.parked.difference_update(known)
+        if len(self.parked) > MOST_PARKED:  # the sweep finds them too, only later
+            self.parked.clear()
         self.parked |= parked
         return effects.sends
 
@@ -170,4 +174,6 @@ class Flusher:
         with platform_session() as session:
             receipts.sweep(session, list(self.policies), self.policies, effects)
             effects.apply(session)
+            if self.parked:
+                self.misread = {c for c in self.policies if receipts.misread(session, c)}
         return effects.sends

@@ -7,7 +7,6 @@ parked, and found when it is. One that comes after its text was given up as expi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
@@ -15,15 +14,16 @@ from sqlalchemy.orm import Session
 
 from callcenter import wire
 from callcenter.clock import to_utc
-from smsgateway.carriers.outcomes import RefKey, Sends
+from smsgateway.carriers.effects import Effects
+from smsgateway.carriers.outcomes import RefKey
 from smsgateway.carriers.policies import FINAL_PARTS, PART_STATES, SUPERSEDED, Policy, after_receipts
 from smsgateway.carriers.port import Receipt, ReceiptStatus
-from smsgateway.purse import bookings
+from smsgateway.carriers.refs import other_spellings
 from smsgateway.purse.bookings import Line
-from smsgateway.sending import counts
 from smsgateway.texts import TextState
 
 Told = tuple[int, Receipt]  # by which carrier
+LEAST_MISREAD = 10  # receipts that name nothing we know, before anything is made of it
 
 _FIND = text("""
 SELECT n.nr, p.message_id, p.state FROM unnest(CAST(:carriers AS bigint[]), CAST(:refs AS text[]))
@@ -62,19 +62,28 @@ DELETE FROM parked_receipt p USING unnest(CAST(:carriers AS bigint[]), CAST(:ref
 WHERE p.carrier_id = n.carrier_id AND p.ref = n.ref
 RETURNING p.carrier_id, p.ref, p.status, p.code, extract(epoch FROM p.at)::float8
 """)
-_PARKED = text("SELECT carrier_id, ref FROM parked_receipt WHERE carrier_id = ANY(CAST(:carriers AS bigint[]))")
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """`sends` that were touched; `parked`: receipts that belong to nothing we know yet."""
-
-    sends: Sends
-    parked: frozenset[RefKey]
+_FOUND = text("""
+DELETE FROM parked_receipt p USING text_part t
+WHERE p.carrier_id = ANY(CAST(:carriers AS bigint[])) AND p.received_at > now() - interval '15 minutes'
+  AND t.carrier_id = p.carrier_id AND t.ref = p.ref
+RETURNING p.carrier_id, p.ref, p.status, p.code, extract(epoch FROM p.at)::float8
+""")
+_PARKED = text("""
+SELECT carrier_id, ref FROM parked_receipt WHERE carrier_id = ANY(CAST(:carriers AS bigint[]))
+ORDER BY id DESC LIMIT 20000
+""")
+_NEWEST = text("""
+SELECT ref FROM parked_receipt WHERE carrier_id = :carrier AND received_at > now() - interval '1 day'
+ORDER BY id DESC LIMIT 50
+""")
+_WAITING = text("""
+SELECT count(DISTINCT n.ref) FROM unnest(CAST(:refs AS text[]), CAST(:others AS text[])) AS n(ref, other)
+JOIN text_part t ON t.carrier_id = :carrier AND t.ref = n.other AND t.state = 'submitted'
+""")
 
 
 def parked(session: Session, carriers: Iterable[int]) -> set[RefKey]:
-    """What is parked for `carriers`."""
+    """What is parked for `carriers`, the newest of it."""
     return {(c, ref) for c, ref in session.execute(_PARKED, {"carriers": list(carriers)})}
 
 
@@ -86,16 +95,38 @@ def unpark(session: Session, keys: Sequence[RefKey]) -> list[Told]:
     return [(c, Receipt(ref, ReceiptStatus(status), code, at)) for c, ref, status, code, at in rows]
 
 
+def sweep(
+    session: Session, carriers: Sequence[int], policies: Mapping[int, Policy], effects: Effects
+) -> frozenset[RefKey]:
+    """Store what another process has parked while the submission was being stored here."""
+    rows = session.execute(_FOUND, {"carriers": list(carriers)})
+    told = [(c, Receipt(ref, ReceiptStatus(status), code, at)) for c, ref, status, code, at in rows]
+    return store(session, told, policies, effects)
+
+
+def misread(session: Session, carrier_id: int) -> bool:
+    """Whether most of what is parked for a carrier would be receipts of its texts, were their references read in
+    another notation: its setting is wrong then."""
+    refs = session.scalars(_NEWEST, {"carrier": carrier_id}).all()
+    if len(refs) < LEAST_MISREAD:
+        return False
+    pairs = [(ref, other) for ref in refs for other in other_spellings(ref)]
+    values = {"carrier": carrier_id, "refs": [r for r, _ in pairs], "others": [o for _, o in pairs]}
+    return int(session.scalar(_WAITING, values) or 0) * 2 > len(refs)
+
+
 def better(one: Receipt | None, other: Receipt) -> Receipt:
     """Of two receipts for the same part: the first final one."""
     return other if one is None or one.status not in PART_STATES else one
 
 
-def store(session: Session, told: Sequence[Told], policies: Mapping[int, Policy]) -> Stored:
-    """Store a batch."""
+def store(
+    session: Session, told: Sequence[Told], policies: Mapping[int, Policy], effects: Effects
+) -> frozenset[RefKey]:
+    """Store a batch; gives those that were parked. What it does to sends and purses goes to `effects`."""
     told = [t for t in told if t[1].status in PART_STATES]  # what is only under way is known by the submission
     if not told:
-        return Stored({}, frozenset())
+        return frozenset()
     found: dict[int, list[tuple[int, str]]] = {}
     keys = {"carriers": [c for c, _ in told], "refs": [r.ref for _, r in told]}
     for number, message_id, state in session.execute(_FIND, keys):
@@ -120,26 +151,29 @@ def store(session: Session, told: Sequence[Told], policies: Mapping[int, Policy]
                 "ats": [r.at for r in fresh.values()],
             },
         )  # fmt: skip
-    sends = _texts(session, fresh, policies)
+    _texts(session, fresh, policies, effects)
     if read:
         _note(session, [{"id": m, "event": [{"at": at, "event": "read"}]} for m, at in read.items()])
     _park(session, strangers)
-    return Stored(sends, frozenset((c, r.ref) for c, r in strangers))
+    return frozenset((c, r.ref) for c, r in strangers)
 
 
-def _texts(session: Session, fresh: Mapping[tuple[int, str, int], Receipt], policies: Mapping[int, Policy]) -> Sends:
+def _texts(
+    session: Session,
+    fresh: Mapping[tuple[int, str, int], Receipt],
+    policies: Mapping[int, Policy],
+    effects: Effects,
+) -> None:
     """What the receipts make of their texts."""
     newest = {message: receipt for (_, _, message), receipt in fresh.items()}
     rows = session.execute(_TEXTS, {"ids": sorted(newest)}).all() if newest else []
     parts: dict[int, list[str]] = {}
-    for message_id, state in session.execute(_PARTS_OF, {"ids": [r.id for r in rows if r.segments > 1]}):
+    long = [r.id for r in rows if r.segments > 1]
+    for message_id, state in session.execute(_PARTS_OF, {"ids": long}) if long else ():
         if state != SUPERSEDED:
             parts.setdefault(message_id, []).append(state)
     ends: list[tuple[Any, ...]] = []
     notes: list[dict[str, Any]] = []
-    shifts: dict[int, dict[str, int]] = {}
-    lines: dict[str, list[Line]] = {"settle": [], "refund": [], "give_back": []}
-    sends: Sends = {}
     for row in rows:
         receipt, before = newest[row.id], TextState(row.state)
         after = after_receipts(before, parts.get(row.id, [PART_STATES[receipt.status]]), row.segments)
@@ -149,34 +183,30 @@ def _texts(session: Session, fresh: Mapping[tuple[int, str, int], Receipt], poli
                 notes.append({"id": row.id, "event": [event]})
             continue
         policy = policies[row.carrier_id] if row.carrier_id in policies else Policy()
-        charged, booking = _money(row, before, after, policy)
-        if booking and row.reservation_id is not None:
-            lines[booking].append(Line(row.reservation_id, row.price_minor * row.segments, 1, row.segments))
+        charged = _money(row, before, after, policy, effects)
         code = "" if after is TextState.DELIVERED else receipt.code
         ends.append((row.id, after.value, charged, receipt.at, code[:100], ""))
-        by = shifts.setdefault(row.send_id, {})
-        by[before.value] = by.get(before.value, 0) - 1
-        by[after.value] = by.get(after.value, 0) + 1
-        by["charged_minor"] = by.get("charged_minor", 0) + charged - row.charged_minor
-        sends[row.send_id] = row.tenant_id
+        effects.moved(row.send_id, row.tenant_id, before, after, charged - row.charged_minor)
     if ends:
         names = ("ids", "states", "charged", "ats", "codes", "errors")
         session.execute(_END, dict(zip(names, (list(c) for c in zip(*ends, strict=True)), strict=True)))
     _note(session, notes)
-    counts.shift(session, shifts)
-    bookings.book(session, settled=lines["settle"], refunded=lines["refund"], given_back=lines["give_back"])
-    return sends
 
 
-def _money(row: Any, before: TextState, after: TextState, policy: Policy) -> tuple[int, str]:
-    """(what is charged now, the booking that makes it so). A doubtful text's price is still reserved, unless the wait
-    for its receipt was given up."""
+def _money(row: Any, before: TextState, after: TextState, policy: Policy, effects: Effects) -> int:
+    """Book what the end of a text means; gives what is charged for it now. A doubtful text's price is still reserved,
+    unless the wait for its receipt was given up."""
     cost = row.price_minor * row.segments
+    if row.reservation_id is None:
+        return 0 if before is TextState.DOUBTFUL else int(row.charged_minor)
+    line = Line(row.reservation_id, cost, 1, row.segments)
+    if policy.gives_back(after):
+        (effects.refunded if before is TextState.DOUBTFUL else effects.given_back).append(line)
+        return 0
     if before is TextState.DOUBTFUL:
-        if row.reservation_id is None:
-            return 0, ""
-        return (0, "refund") if policy.gives_back(after) else (cost, "settle")
-    return (0, "give_back") if policy.gives_back(after) else (row.charged_minor, "")
+        effects.settled.append(line)
+        return int(cost)
+    return int(row.charged_minor)
 
 
 def _note(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -24,7 +24,7 @@ from tests.smsgateway.carriers import gateway
 from tests.smsgateway.carriers.gateway import adds_up, queue, states, texts
 
 ROOT = Path(__file__).resolve().parents[3]
-pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("clean", "redis_client")]
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("clean", "redis_client"), pytest.mark.timeout(300)]
 Smsc = Callable[..., NpmSmsc]
 
 
@@ -44,7 +44,7 @@ def process(var: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
             started.wait(15)
 
 
-def until(true: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+def until(true: Callable[[], Any], timeout_s: float = 90.0) -> Any:
     end = time.monotonic() + timeout_s
     while not (found := true()):
         assert time.monotonic() < end, f"not within {timeout_s} s; texts are {states()}"
@@ -92,7 +92,7 @@ def test_a_carriers_process_killed_in_the_middle_loses_and_doubles_nothing(tmp_p
             first.wait()
             kills += 1
     with process(tmp_path, "carrier", "g") as last:
-        until(lambda: settled(send), 60)
+        until(lambda: settled(send))
         last.terminate()
         assert last.wait(15) == 0
     now = nothing_lost_nothing_doubled(peer, send, asked)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from smsgateway import route_table
 from smsgateway.texts import TextState
 from tests.peers.smsc_npm import NpmSmsc
 from tests.smsgateway.carriers import gateway
@@ -39,4 +40,19 @@ async def test_texts_are_sent_paid_and_delivered(
     row = gateway.send(send)
     assert (row.state, row.delivered, row.charged_minor) == ("done", 500, 500 * PRICE)
     assert all(t.state == TextState.DELIVERED and t.final_at and t.submitted_at for t in gateway.texts(send).values())
+    adds_up()
+
+
+@pytest.mark.interop
+async def test_a_carrier_whose_references_are_read_wrongly_says_so(
+    clean: None, redis_client: redis.Redis, smsc: Callable[..., NpmSmsc], tmp_path: Path
+) -> None:
+    peer = smsc(ids="hex_then_decimal")
+    tenant, carrier = gateway.enterprise(), over(peer)
+    gateway.queue(tenant, carrier, gateway.phones(20))
+    async with Running([carrier], tmp_path):
+        await until(
+            lambda: (h := route_table.health([carrier])[carrier]) is not None and "change the setting" in h.detail
+        )
+    assert gateway.states() == {"submitted": 20}  # none is given the receipt of another
     adds_up()
