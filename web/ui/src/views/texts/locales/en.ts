@@ -278,7 +278,7 @@ export default {
     blocked_words: "It holds sensitive words and will not go: {words}.",
     test: "Send a test",
     test_to: "Test to",
-    test_help: "The same text to your own number, with the first recipient's fields. It is charged.",
+    test_help: "The same text to your own number, filled in as shown. It is charged.",
     test_sent: "The test is on its way to {number}.",
     send_now: "Send to nobody | Send to {n} | Send to {n}",
     schedule: "Schedule for nobody | Schedule for {n} | Schedule for {n}",

@@ -278,7 +278,7 @@ export default {
     blocked_words: "含敏感词，不会发送：{words}。",
     test: "发送测试",
     test_to: "测试号码",
-    test_help: "用第一位收信人的变量，把同样的内容发到您自己的号码，照常计费。",
+    test_help: "把预览中的内容发到您自己的号码，照常计费。",
     test_sent: "测试短信正在发往 {number}。",
     send_now: "没有收信人 | 发送给 {n} 人 | 发送给 {n} 人",
     schedule: "没有收信人 | 定时发送给 {n} 人 | 定时发送给 {n} 人",
