@@ -53,6 +53,11 @@ PURE = (
     "smsgateway/texts.py",
     "smsgateway/segments.py",
     "smsgateway/templates.py",
+    "smsgateway/routing.py",
+    *(
+        f"smsgateway/carriers/{name}.py"
+        for name in ("refs", "policies", "smpp_pdu", "smpp_text", "smpp_receipts", "smpp_join", "smpp_settings")
+    ),
     *(f"smsgateway/words/{name}.py" for name in ("hits", "normalise", "matcher", "pieces", "shipped")),
     *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "smsgateway/checks").glob("*.py"))),
     "crm/recycling.py",
