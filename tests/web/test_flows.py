@@ -164,7 +164,7 @@ def test_the_palette_describes_every_verb_so_that_a_form_can_be_drawn(owner: Bro
     verbs = {v["verb"]: v for v in palette["verbs"]}
     assert {
         "play", "say", "menu", "digits", "branch", "http", "set", "queue", "transfer", "voicemail", "language",
-        "survey", "record", "hang_up", "goto",
+        "survey", "record", "hang_up", "goto", "text_message",
     } == set(verbs)  # fmt: skip
     menu = {s["name"]: s for s in verbs["menu"]["settings"]}
     assert menu["timeout_s"] == {
