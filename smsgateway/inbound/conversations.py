@@ -148,8 +148,9 @@ def counts(session: Session, actor: Actor) -> dict[str, int]:
     return {"mine": m, "nobody": n, "all": total}
 
 
-def texts(phones: Sequence[str]) -> Select[Any]:
-    """All texts with `phones`, both ways, the newest first: rows for `line`."""
+def texts(phones: Sequence[str], only: ColumnElement[bool] | None = None) -> Select[Any]:
+    """All texts with `phones`, both ways, the newest first: rows for `line`. `only`: the condition (`seen`) for the
+    conversations whose texts are told."""
     sent = (
         select(
             literal("out").label("way"), TextMessage.id, TextMessage.created_at.label("at"),
@@ -169,6 +170,10 @@ def texts(phones: Sequence[str]) -> Select[Any]:
         literal(""), literal(""), literal(False), InboundText.did, InboundText.keyword, InboundText.media,
         InboundText.phone_e164,
     ).where(InboundText.phone_e164.in_(phones))  # fmt: skip
+    if only is not None:
+        seen_ones = select(Conversation.phone_e164).where(Conversation.phone_e164.in_(phones), only)
+        sent = sent.where(TextMessage.phone_e164.in_(seen_ones))
+        came = came.where(InboundText.phone_e164.in_(seen_ones))
     both = union_all(sent, came).subquery("texts")
     return typed(select(*both.c).order_by(both.c.at.desc(), both.c.id.desc()))
 

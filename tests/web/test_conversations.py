@@ -172,6 +172,28 @@ def test_texts_stand_in_the_customers_history_both_ways_with_their_state(
     assert (detail["opted_out"], detail["opt_out"]["source"], detail["opt_out"]["keyword"]) == (True, "keyword", "STOP")
 
 
+def test_a_number_leads_nobody_to_the_texts_of_others(
+    owner: Browser, browser: New, enterprise: int, carrier: int
+) -> None:
+    amy, bob = add_user(enterprise, "amy", "agent"), add_user(enterprise, "bob", "agent")
+    with tenant_session(enterprise) as db:
+        db.add(Customer(name="Bob's own", phones=[WANG], owner_id=bob))
+    sent(enterprise, LI, amy)
+    sent(enterprise, CHEN, bob)
+    came(carrier, (LI, "to amy"), (CHEN, "to bob"), (WANG, "to bob's customer"))
+    b = browser()
+    b.sign_in("acme", "amy")
+
+    def texts(who: Browser, phone: str) -> Any:
+        answer = who.get(f"/api/conversations/texts?phone=%2B{phone[1:]}")
+        body = answer.get_json()
+        return [t["body"] for t in body["items"]] if answer.status_code == 200 else answer.status_code
+
+    assert texts(b, LI) == ["to amy", "Autumn offer"]
+    assert (texts(b, CHEN), texts(b, WANG)) == ([], 403)
+    assert texts(owner, CHEN) == ["to bob", "Autumn offer"] and texts(owner, WANG) == ["to bob's customer"]
+
+
 def test_an_attachment_is_only_ever_downloaded(
     owner: Browser, enterprise: int, carrier: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from callcenter import config
 from callcenter.db.session import tenant_session
 from callcenter.errors import Forbidden, NotFound
 from crm.queries.card import UNMASKED
+from crm.queries.card import find as find_person
 from smsgateway.inbound import conversations
 from smsgateway.inbound.models import InboundText
 from smsgateway.sending.actions import ask_in
@@ -66,16 +67,22 @@ def count_conversations() -> dict[str, int]:
 @blueprint.arguments(PersonTextsQuery, location="query")
 @blueprint.response(200, ConversationTextPageSchema)
 def list_texts_of_person(args: dict[str, Any]) -> dict[str, Any]:
-    """All texts with a customer, or with a number: both ways, the newest first."""
+    """All texts with a customer, or with a number: both ways, the newest first. Who sees the card, sees them; of a
+    number that nobody knows, those of the conversation that the user sees."""
     actor = current_actor()
     with tenant_session(tenant_id()) as db:
         if "customer_id" in args:
-            phones = conversations.phones_of_customer(db, actor, args["customer_id"])
-        elif UNMASKED in actor.permissions:
-            phones = [args["phone"]]
-        else:
+            phones, only = find_person(db, actor, customer_id=args["customer_id"]).phones, None
+        elif UNMASKED not in actor.permissions:
             raise Forbidden("Your roles do not show numbers: ask by customer.")
-        return paged(db, conversations.texts(phones), args, conversations.line)
+        else:
+            phones = [args["phone"]]
+            try:
+                find_person(db, actor, phone_e164=args["phone"])
+                only = None
+            except NotFound:
+                only = conversations.seen(db, actor)
+        return paged(db, conversations.texts(phones, only), args, conversations.line)
 
 
 @blueprint.get("/<int:conversation_id>")
