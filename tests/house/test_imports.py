@@ -54,6 +54,8 @@ PURE = (
     "smsgateway/segments.py",
     "smsgateway/templates.py",
     "smsgateway/routing.py",
+    "smsgateway/sending/new.py",
+    "smsgateway/sending/values.py",
     *(
         f"smsgateway/carriers/{name}.py"
         for name in ("refs", "policies", "smpp_pdu", "smpp_text", "smpp_receipts", "smpp_join", "smpp_settings")
