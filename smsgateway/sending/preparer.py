@@ -217,8 +217,8 @@ def _read_on(session: Session, send: TextSend, limit: int) -> None:
 
 def _release(session: Session, send: TextSend, limit: int) -> None:
     """The next texts that a person has let pass are judged again, and paid."""
-    rows = storing.held(session, send.id, str(send.cursor.get("after") or ""), limit)
     claims.judging(session, send.tenant_id)
+    rows = storing.held(session, send.id, str(send.cursor.get("after") or ""), limit)
     known = facts_of(session, send.tenant_id, send.sender_id, system=False)
     job = job_of(known, send, frozenset(), approved=True, rendered=True)
     if job.capped:
