@@ -251,6 +251,7 @@ class Dispatcher:
             else:
                 self._done(text, outcome)
         else:
+            self._handed.answered(text.id, outcome)
             if isinstance(outcome, Accepted):
                 self.figures["accepted"] += 1
                 lane.went()

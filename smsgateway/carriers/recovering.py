@@ -1,4 +1,5 @@
-"""What a dead process left leased: back to the queue if it was certainly never handed over, in doubt otherwise."""
+"""What a dead process left leased: back to the queue if it was certainly never handed over, stored with the carrier's
+answer if that had come, in doubt otherwise."""
 
 from __future__ import annotations
 
@@ -12,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from callcenter.clock import wall_s
 from smsgateway.carriers import outcomes
+from smsgateway.carriers.effects import Effects
 from smsgateway.carriers.handed import left_by_dead
 from smsgateway.carriers.leases import Leased
 from smsgateway.carriers.outcomes import Done
 from smsgateway.carriers.policies import Policy
-from smsgateway.carriers.port import Lost, Outgoing, Returned
+from smsgateway.carriers.port import Lost, Outcome, Outgoing, Returned
 from smsgateway.texts import Kind
 
 log = logging.getLogger(__name__)
@@ -34,12 +36,15 @@ def recover(session: Session, policies: Mapping[int, Policy], handed: Path) -> i
     at, doubtful = wall_s(), 0
     by_process: dict[str, list[Done]] = {}
     for row in rows:
-        never_written = known is not None and row.leased_by == known[0] and row.id not in known[1]
-        doubtful += not never_written
-        outcome = Returned("not_written", 0.0) if never_written else Lost()
+        outcome: Outcome = Lost()
+        if known is not None and row.leased_by == known[0]:
+            outcome = known[1].get(row.id, Returned("not_written", 0.0))
+        doubtful += isinstance(outcome, Lost)
         by_process.setdefault(row.leased_by or "", []).append(Done(_leased(row), outcome, at))
+    effects = Effects()
     for by, dones in by_process.items():
-        outcomes.store(session, dones, policies, by, {})
+        outcomes.store(session, dones, policies, by, {}, effects)
+    effects.apply(session)
     if rows:
         log.warning("%d texts were leased when the last process died; %d of them are in doubt", len(rows), doubtful)
     return doubtful

@@ -448,9 +448,11 @@ def test_after_a_crash_only_what_was_handed_over_is_in_doubt(tmp_path: Path, acm
     for leased in taken[:4]:
         journal.put(leased.id)
     journal.wipe(taken[0].id)  # it came back before the crash
+    journal.answered(taken[1].id, Accepted(("r",)))  # and of these the answer had come
+    journal.answered(taken[2].id, Rejected("0x0B", "no such number"))
     with platform_session() as session:
-        assert recovering.recover(session, {carrier: Policy()}, file) == 3
-    assert states() == {"queued": 7, "doubtful": 3}
+        assert recovering.recover(session, {carrier: Policy()}, file) == 1
+    assert states() == {"queued": 7, "submitted": 1, "failed": 1, "doubtful": 1}
     adds_up()
 
 

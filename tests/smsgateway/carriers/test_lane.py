@@ -12,6 +12,7 @@ from smsgateway.carriers.handed import SLOTS, Handed, left_by_dead
 from smsgateway.carriers.lane import Bucket
 from smsgateway.carriers.leases import Waiting, share
 from smsgateway.carriers.policies import Policy, Refund, after_receipts
+from smsgateway.carriers.port import Accepted, Lost, Rejected
 from smsgateway.texts import TextState
 
 
@@ -57,7 +58,18 @@ def test_a_journal_is_read_as_it_was_written_and_is_bounded(tmp_path: Path) -> N
     for n in range(1, SLOTS + 1, 2):
         journal.wipe(n)
     assert not journal.full
-    assert left_by_dead(file) == ("me", frozenset(range(2, SLOTS + 1, 2)))
+    journal.answered(2, Accepted(("ref-1", "", "ref-3")))
+    journal.answered(4, Rejected("0x0B", "no such number " * 9))
+    journal.answered(6, Accepted(tuple(f"a long reference {n}" for n in range(20))))  # does not fit
+    journal.answered(8, Lost(("x",)))
+    by, left = left_by_dead(file) or ("", {})
+    assert (by, left.keys()) == ("me", set(range(2, SLOTS + 1, 2)))
+    assert left[2] == Accepted(("ref-1", "", "ref-3"))
+    assert left[4] == Rejected("0x0B", ("no such number " * 9)[:60])
+    assert {left[n] for n in range(6, SLOTS + 1, 2)} == {Lost()}
+    journal.wipe(2)
+    journal.put(99_999)
+    assert (left_by_dead(file) or ("", {}))[1][99_999] == Lost()  # not the answer of who had the slot before
     file.write_bytes(file.read_bytes()[:100])
     assert left_by_dead(file) is None
     assert left_by_dead(tmp_path / "none") is None
