@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from callcenter.db.session import platform_session
 from smsgateway.carriers import receipts
+from smsgateway.carriers.effects import Effects
 from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.policies import Doubt, Policy, Refund
 from smsgateway.carriers.port import Inbound, Receipt
@@ -21,9 +22,11 @@ def take_receipts(carrier: TextCarrier, told: Sequence[Receipt]) -> None:
     if not told:
         return
     policy = Policy(Doubt(carrier.doubt), Refund(carrier.refund), carrier.receipt_wait_h * 3600.0)
+    effects = Effects()
     with platform_session() as session:
-        stored = receipts.store(session, [(carrier.id, r) for r in told], {carrier.id: policy})
-    for send_id, tenant_id in stored.sends.items():
+        receipts.store(session, [(carrier.id, r) for r in told], {carrier.id: policy}, effects)
+        effects.apply(session)
+    for send_id, tenant_id in effects.sends.items():
         progress.announce(tenant_id, send_id)
 
 

@@ -15,17 +15,15 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from callcenter import wire
+from smsgateway.carriers.effects import Effects
 from smsgateway.carriers.leases import Leased
-from smsgateway.carriers.policies import FINAL_PARTS, PART_STATES, SUPERSEDED, Doubt, Policy, after_receipts
+from smsgateway.carriers.policies import PART_STATES, SUPERSEDED, Doubt, Policy, after_receipts
 from smsgateway.carriers.port import Accepted, Lost, Outcome, Receipt, Rejected, Returned
-from smsgateway.purse import bookings
 from smsgateway.purse.bookings import Line
-from smsgateway.sending import counts
 from smsgateway.texts import TextState
 
 log = logging.getLogger(__name__)
 RefKey = tuple[int, str]  # carrier, normalised reference
-Sends = dict[int, int]  # send → its enterprise
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +78,10 @@ def store(
     policies: Mapping[int, Policy],
     by: str,
     early: Mapping[RefKey, Receipt],
-) -> Sends:
-    """Store a batch. `early`: receipts that came before their submission was stored. Returns the sends it touched."""
+    effects: Effects,
+) -> None:
+    """Store a batch. `early`: receipts that came before their submission was stored. What it does to sends and purses
+    goes to `effects`."""
     accepted: list[_Change] = []
     parts: list[tuple[Any, ...]] = []
     others: list[_Change] = []
@@ -102,10 +102,9 @@ def store(
     if len(kept) < len(dones):
         log.warning("%d texts are not ours any more; they stay as they are", len(dones) - len(kept))
     _store_parts(session, [p for p in parts if p[2] in kept])
-    changes = [c for c in (*accepted, *others) if c.done.text.id in kept]
-    counts.shift(session, _shifts(changes))
-    _book(session, changes)
-    return {c.done.text.send_id: c.done.text.tenant_id for c in changes}
+    for change in (*accepted, *others):
+        if change.done.text.id in kept:
+            _note(change, effects)
 
 
 def _accepted(
@@ -180,34 +179,16 @@ def _store_parts(session: Session, parts: Sequence[tuple[Any, ...]]) -> None:
     session.execute(_PARTS, dict(zip(names, (list(c) for c in zip(*parts, strict=True)), strict=True)))
 
 
-def _shifts(changes: Sequence[_Change]) -> Mapping[int, Mapping[str, int]]:
-    out: dict[int, dict[str, int]] = {}
-    for change in changes:
-        by = out.setdefault(change.done.text.send_id, {"submitting": 0, "charged_minor": 0})
-        by["submitting"] -= 1
-        by[change.state.value] = by.get(change.state.value, 0) + 1
-        by["charged_minor"] += change.charged
-    return out
-
-
-def _book(session: Session, changes: Sequence[_Change]) -> None:
-    settled: list[Line] = []
-    refunded: list[Line] = []
-    returned: list[Line] = []
-    for change in changes:
-        leased = change.done.text
-        if leased.reservation_id is None:
-            continue
-        line = Line(leased.reservation_id, leased.cost_minor, 1, leased.segments)
-        if isinstance(change.done.outcome, Accepted):
-            settled.append(line)
-            if not change.charged and change.state in (TextState.FAILED, TextState.EXPIRED):
-                returned.append(line)
-        elif change.state is TextState.FAILED:
-            refunded.append(line)
-    bookings.book(session, settled=settled, refunded=refunded, given_back=returned)
-
-
-def is_final(part_state: str) -> bool:
-    """Whether a part's state will not change."""
-    return part_state in FINAL_PARTS
+def _note(change: _Change, effects: Effects) -> None:
+    """What a text's change does to its send and its enterprise's purse."""
+    leased = change.done.text
+    effects.moved(leased.send_id, leased.tenant_id, TextState.SUBMITTING, change.state, change.charged)
+    if leased.reservation_id is None:
+        return
+    line = Line(leased.reservation_id, leased.cost_minor, 1, leased.segments)
+    if isinstance(change.done.outcome, Accepted):
+        effects.settled.append(line)
+        if not change.charged and change.state in (TextState.FAILED, TextState.EXPIRED):
+            effects.given_back.append(line)
+    elif change.state is TextState.FAILED:
+        effects.refunded.append(line)
