@@ -228,6 +228,22 @@ export default {
       none_text: "What you import or export stands here.",
     },
   },
+  audit: {
+    actions: { move: "Moved", add_to_group: "Put into a group", take_out: "Took out of a group", tag: "Tagged", untag: "Took tags off", merge: "Merged" },
+    entities: { contact: "Contact", contact_group: "Group of contacts", contact_job: "File of contacts" },
+    fields: {
+      labels: "What the numbers are",
+      email: "E-mail",
+      birthday: "Birthday",
+      groups: "Groups",
+      group: "Group",
+      private: "Private",
+      ids: "Numbers of the records",
+      path: "Path",
+      added: "Added",
+      duplicate_book: "In the address book already",
+    },
+  },
   error: {
     group_has_children: "“{name}” can't be deleted: there are groups or contacts in it.",
     group_name_taken: "There is a group of this name in the same place. Choose another name.",

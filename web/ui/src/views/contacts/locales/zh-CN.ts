@@ -228,6 +228,22 @@ export default {
       none_text: "导入和导出的文件会列在这里。",
     },
   },
+  audit: {
+    actions: { move: "移动", add_to_group: "加入分组", take_out: "移出分组", tag: "添加标签", untag: "去除标签", merge: "合并" },
+    entities: { contact: "联系人", contact_group: "联系人分组", contact_job: "联系人文件" },
+    fields: {
+      labels: "号码类型",
+      email: "邮箱",
+      birthday: "生日",
+      groups: "分组",
+      group: "分组",
+      private: "仅自己可见",
+      ids: "记录编号",
+      path: "路径",
+      added: "新增",
+      duplicate_book: "已在通讯录",
+    },
+  },
   error: {
     group_has_children: "无法删除“{name}”：其中还有分组或联系人。",
     group_name_taken: "同一位置已有同名分组，请换个名称。",
