@@ -21,7 +21,7 @@ const SENDS: Record<string, Look> = {
   scheduled: { icon: CalendarClock, tone: "hold" },
   approval: { icon: Hourglass, tone: "paused" },
   sending: { icon: Send, tone: "on-call" },
-  done: { icon: CheckCheck, tone: "available" },
+  done: { icon: CheckCheck, tone: "offline" }, // the bar says how it went
   cancelled: { icon: Ban, tone: "offline" },
   rejected: { icon: CircleX, tone: "trouble" },
 };
