@@ -11,6 +11,26 @@ export const KINDS = ["sms", "mms"] as const;
 export const PURPOSES = ["code", "service", "marketing"] as const;
 export const STATES = ["open", "paid", "cancelled", "expired"] as const;
 
+let current: Promise<Balance[]> | null = null;
+let next: Promise<Balance[]> | null = null;
+
+/** The balances as they are now: never older than the call, and asked for once however many parts of a page want them. */
+function fresh(background: boolean): Promise<Balance[]> {
+  const ask = (): Promise<Balance[]> =>
+    (current = api
+      .get("/api/purse", { background })
+      .then((answer) => answer.balances)
+      .finally(() => (current = null)));
+  if (!current) return ask();
+  next ??= current
+    .catch(() => [])
+    .then(() => {
+      next = null;
+      return ask();
+    });
+  return next;
+}
+
 /** The balances; `changed` counts what was told of them since the page was opened. */
 export function useBalances(): { balances: ShallowRef<Balance[] | null>; error: ShallowRef<unknown>; changed: Ref<number>; load: () => Promise<void> } {
   const balances = shallowRef<Balance[] | null>(null);
@@ -20,7 +40,7 @@ export function useBalances(): { balances: ShallowRef<Balance[] | null>; error: 
 
   async function ask(background: boolean): Promise<void> {
     try {
-      balances.value = (await api.get("/api/purse", { background })).balances;
+      balances.value = await fresh(background);
       error.value = null;
     } catch (caught) {
       error.value = caught;
