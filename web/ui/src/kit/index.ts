@@ -9,6 +9,7 @@ export { default as FilterLine } from "./FilterLine.vue";
 export { default as FormField } from "./FormField.vue";
 export { default as ListenButton } from "./ListenButton.vue";
 export { default as PageHead } from "./PageHead.vue";
+export { default as PageTabs } from "./PageTabs.vue";
 export { default as PhoneNumber } from "./PhoneNumber.vue";
 export { default as PromptMaker } from "./PromptMaker.vue";
 export { default as PromptPicker } from "./PromptPicker.vue";
