@@ -64,15 +64,30 @@ function receiptText(id, stat, form) {
 
 const STATES = { DELIVRD: 2, EXPIRED: 3, DELETED: 4, UNDELIV: 5, ACCEPTD: 6, REJECTD: 8 };
 
+// A receipt is sent until it is acknowledged: again when a receiver binds, and a second after it was refused.
+const owed = new Set();
+
 function sendReceipt(recipient, source, id, stat) {
+  const receipt = [recipient, source, id, stat];
+  owed.add(receipt);
+  figures.receipts++;
+  trySend(receipt);
+}
+
+function trySend(receipt) {
+  const [recipient, source, id, stat] = receipt;
   const session = receiver();
   if (!session) return;
-  figures.receipts++;
   const form = settings.receipt_form;
   const body = { source_addr: recipient, destination_addr: source, esm_class: 4 };
   const stored = (answer) => {
-    if (answer.command_status === 0) figures.receipts_stored++;
-    else figures.receipts_refused++;
+    if (answer.command_status === 0) {
+      figures.receipts_stored++;
+      owed.delete(receipt);
+    } else {
+      figures.receipts_refused++;
+      setTimeout(() => owed.has(receipt) && trySend(receipt), 1000);
+    }
   };
   if (form === "data_sm") {
     session.data_sm({ ...body, receipted_message_id: id, message_state: STATES[stat] }, stored);
@@ -155,6 +170,7 @@ function onSession(session) {
       if (status) return;
       figures.binds++;
       session.receives = command !== "bind_transmitter";
+      if (session.receives) for (const receipt of owed) trySend(receipt);
       say({ event: "bind", command });
     });
   }
@@ -197,7 +213,7 @@ const COMMANDS = {
   enquire: () => sessions.forEach((s) => s.enquire_link(() => say({ event: "enquired" }))),
   destroy: () => sessions.forEach((s) => s.destroy()),
   receipt: (r) => sendReceipt(r.to, r.from, r.id, r.stat),
-  figures: () => say({ event: "figures", ...figures, sessions: sessions.size, recipients: taken.size, repeated: [...taken].filter(([, n]) => n > 1).map(([to]) => to) }),
+  figures: () => say({ event: "figures", ...figures, sessions: sessions.size, recipients: taken.size, owed: owed.size, repeated: [...taken].filter(([, n]) => n > 1).map(([to]) => to) }),
   taken: () => say({ event: "taken", taken: Object.fromEntries(taken) }),
   seen: () => say({ event: "seen", seen }),
 };

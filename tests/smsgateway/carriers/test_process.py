@@ -59,7 +59,7 @@ def over(peer: NpmSmsc, **more: Any) -> int:
 
 def settled(send: int) -> bool:
     now = states(send)
-    return not now.get("queued") and not now.get("submitting")
+    return not any(now.get(state) for state in ("queued", "submitting", "submitted"))
 
 
 def nothing_lost_nothing_doubled(peer: NpmSmsc, send: int, asked: int) -> dict[str, int]:
