@@ -40,11 +40,14 @@ class Post:
     tries: int
 
 
-def enqueue(session: Session, row: InboundText, conversation: Conversation, now: datetime) -> None:
-    """Post `row` to the enterprise's webhook, if it has one that is on."""
-    to = session.execute(
-        select(TextAnswering.webhook_url).where(TextAnswering.webhook_on, TextAnswering.webhook_url != "")
-    ).scalar_one_or_none()
+def address(session: Session) -> str | None:
+    """Where the enterprise wants its texts posted; None: nowhere."""
+    query = select(TextAnswering.webhook_url).where(TextAnswering.webhook_on, TextAnswering.webhook_url != "")
+    return session.execute(query).scalar_one_or_none()
+
+
+def enqueue(session: Session, to: str | None, row: InboundText, conversation: Conversation, now: datetime) -> None:
+    """Post `row` to the webhook at `to`, if there is one."""
     if to is None:
         return
     body = {

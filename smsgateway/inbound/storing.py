@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Text, bindparam, func, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callcenter.audit.models import Actor
-from callcenter.auth.models import User
+from callcenter.clock import utc_now
 from callcenter.db.outbox import tell
-from callcenter.numbers.models import DidNumber
-from crm.addressbook.models import Contact
-from crm.models import Customer
-from crm.queries import typed
-from crm.queries.by_phone import customers_with
 from smsgateway.checks.verdict import Check
-from smsgateway.inbound import answers, forwarding, settings
-from smsgateway.inbound.fold import ANSWERS_WITHIN_H, CONFIRM_EVERY_H, Folded, Past, Settings, fold
+from smsgateway.inbound import answers, forwarding, known, settings
+from smsgateway.inbound.fold import Folded, fold
 from smsgateway.inbound.keywords import Wish
 from smsgateway.inbound.models import Conversation, InboundText
-from smsgateway.models import OptOut, TextMessage, TextSend
 from smsgateway.optouts import actions as optouts
 from smsgateway.sending.cancelling import cancel_for
-from smsgateway.texts import Source, TextState
 
 ACTOR: Final = "texts"  # the name under which the audit log keeps what came in by a text
-ANSWERS_WITHIN_D: Final = 30  # a text that comes later answers nothing
-_RECENT: Final = 20
-_NOT_GONE: Final = (TextState.APPROVAL, TextState.QUEUED, TextState.REFUSED, TextState.CANCELLED)
-_AUTOMATIC: Final = frozenset({Source.ANSWER, Source.OPT_OUT})
 SHOWN: Final = 200  # characters of a text in lists and notices
 
 
@@ -57,46 +46,81 @@ def store(session: Session, tenant_id: int, texts: Sequence[Incoming], now: date
     """Store `texts` of the session's enterprise, all of them new, in their order. Returns their ids."""
     if not texts:
         return []
-    actor = Actor(tenant_id, None, ACTOR)
-    given = settings.read(session)
-    ids: list[int] = []
-    stopped: set[str] = set()
-    for text in texts:
-        ids.append(_store_one(session, actor, given, text, now, stopped))
+    work = _Batch(session, Actor(tenant_id, None, ACTOR), texts, now)
+    ids = [work.store(t) for t in texts]
     # Once for all: texts, sends and purse are locked in the order that all keep to.
-    cancel_for(session, tenant_id, stopped, Check.OPT_OUT.value)
+    cancel_for(session, tenant_id, work.stopped, Check.OPT_OUT.value)
     tell(session, "live", topic="texts", payload={"changed": now.timestamp()})
     return ids
 
 
-def _store_one(
-    session: Session, actor: Actor, given: Settings, text: Incoming, now: datetime, stopped: set[str]
-) -> int:
-    folded = fold(text.body, given, _past(session, text, now))
-    answered, agent = _answered(session, text.phone, now)
-    row = InboundText(
-        carrier_id=text.carrier_id, ref=text.ref, digest=text.digest, phone_e164=text.phone, to=text.to,
-        subject=text.subject, body=text.body, media=text.media, at=text.at, did=_did(folded), keyword=folded.keyword,
-        rule_id=folded.rule.id if folded.rule else None, created_at=now,
-        message_id=answered.id if answered else None, send_id=answered.send_id if answered else None,
-        user_id=agent.sender_id if agent else None,
-    )  # fmt: skip
-    session.add(row)
-    session.flush()
-    conversation = _conversation(session, text, folded, agent, now)
-    if folded.wish is Wish.OUT:
-        optouts.stop(session, actor, text.phone, folded.keyword)
-        stopped.add(text.phone)
-    elif folded.wish is Wish.IN and folded.changes:
-        optouts.resume(session, actor, text.phone)
-    if folded.confirm:
-        row.confirmed = answers.confirm(session, actor, text.phone, folded.confirm, row.id)
-    if folded.rule and not answers.answer(session, actor, text.phone, folded.rule.template_id, row.id):
-        row.did, row.rule_id = "", None
-    if folded.for_people:
-        forwarding.enqueue(session, row, conversation, now)
-        _ring(session, row, conversation, now)
-    return row.id
+class _Batch:
+    """Texts of one transaction. `stopped`: numbers that have opted out in it."""
+
+    def __init__(self, session: Session, actor: Actor, texts: Sequence[Incoming], now: datetime) -> None:
+        self.session, self.actor, self.now = session, actor, now
+        self.settings = settings.read(session)
+        self.webhook = forwarding.address(session)
+        self.known = known.read(session, [t.phone for t in texts], now)
+        self.stopped: set[str] = set()
+
+    def store(self, text: Incoming) -> int:
+        """Store one, and do what follows from it."""
+        session, phone = self.session, text.phone
+        folded = fold(text.body, self.settings, self.known.past(phone, text.reachable, self.now))
+        answered = next(iter(self.known.sent.get(phone, ())), None)
+        agent = self.known.agent(phone)
+        row = InboundText(
+            carrier_id=text.carrier_id, ref=text.ref, digest=text.digest, phone_e164=phone, to=text.to,
+            subject=text.subject, body=text.body, media=text.media, at=text.at, did=_did(folded),
+            keyword=folded.keyword, rule_id=folded.rule.id if folded.rule else None, created_at=self.now,
+            message_id=answered.id if answered else None, send_id=answered.send_id if answered else None,
+            user_id=agent.sender_id if agent else None, confirmed=False,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        conversation = self._conversation(text, folded, agent)
+        self._answer(row, folded)
+        self.known.note(phone, row.did, row.confirmed, self.now)
+        if folded.for_people:
+            forwarding.enqueue(session, self.webhook, row, conversation, self.now)
+            _ring(session, row, conversation, self.known.names.get(phone, ""), self.now)
+        return row.id
+
+    def _answer(self, row: InboundText, folded: Folded) -> None:
+        session, actor, phone = self.session, self.actor, row.phone_e164
+        if folded.wish is Wish.OUT:
+            optouts.stop(session, actor, phone, folded.keyword)
+            self.stopped.add(phone)
+        elif folded.wish is Wish.IN and folded.changes:
+            optouts.resume(session, actor, phone)
+            self.stopped.discard(phone)
+        if folded.confirm:
+            row.confirmed = answers.confirm(session, actor, phone, folded.confirm, row.id)
+        if folded.rule and not answers.answer(session, actor, phone, folded.rule.template_id, row.id):
+            row.did, row.rule_id = "", None
+
+    def _conversation(self, text: Incoming, folded: Folded, agent: known.Sent | None) -> Conversation:
+        """The conversation with the text in it. It is the agent's who texted last, unless somebody was given it
+        since."""
+        phone, now = text.phone, self.now
+        unread = 1 if folded.for_people else 0
+        shown = text.body[:SHOWN]
+        found = {"customer_id": self.known.customers.get(phone), "contact_id": self.known.contacts.get(phone)}
+        made = insert(Conversation).values(
+            tenant_id=self.actor.tenant_id, phone_e164=phone, unread=unread, last_at=now, last_body=shown, **found
+        )
+        upsert = made.on_conflict_do_update(
+            index_elements=[Conversation.tenant_id, Conversation.phone_e164],
+            set_={
+                "unread": Conversation.unread + unread, "last_at": func.greatest(Conversation.last_at, now),
+                "last_body": shown, "updated_at": now, **found,
+            },
+        ).returning(Conversation)  # fmt: skip
+        row = self.session.scalars(upsert, execution_options={"populate_existing": True}).one()
+        if agent is not None and agent.there and (row.assigned_at is None or row.assigned_at < agent.created_at):
+            row.assigned_to, row.assigned_at = agent.sender_id, agent.created_at
+        return row
 
 
 def _did(folded: Folded) -> str:
@@ -105,108 +129,18 @@ def _did(folded: Folded) -> str:
     return "answer" if folded.rule else "limited" if folded.limited else ""
 
 
-def _past(session: Session, text: Incoming, now: datetime) -> Past:
-    opted_out = session.scalar(
-        select(OptOut.id).where(OptOut.phone_e164 == text.phone, OptOut.ended_at.is_(None)).limit(1)
-    )
-    within = now - timedelta(hours=max(CONFIRM_EVERY_H, ANSWERS_WITHIN_H))
-    rows = session.execute(
-        select(InboundText.did, InboundText.confirmed, InboundText.created_at).where(
-            InboundText.phone_e164 == text.phone, InboundText.at > within - timedelta(days=1),
-            InboundText.created_at > within, or_(InboundText.confirmed, InboundText.did == "answer"),
-        )
-    ).all()  # fmt: skip
-    hour = now - timedelta(hours=ANSWERS_WITHIN_H)
-    return Past(
-        opted_out=opted_out is not None,
-        confirmed=frozenset(Wish(r.did) for r in rows if r.confirmed),
-        answers=sum(r.did == "answer" and r.created_at > hour for r in rows),
-        reachable=text.reachable and not _ours(session, text.phone),
-    )
-
-
-def _ours(session: Session, phone: str) -> bool:
-    """Whether `phone` is a number of the enterprise itself: its own texts must not be answered."""
-    own = (
-        select(User.id)
-        .where(User.service_number == phone)
-        .union_all(select(DidNumber.id).where(DidNumber.e164 == phone))
-    )
-    return session.execute(own.limit(1)).first() is not None
-
-
-def _answered(session: Session, phone: str, now: datetime) -> tuple[Row[Any] | None, Row[Any] | None]:
-    """The text that is answered, and the last one that a person sent (whose answer it is); None where there is none."""
-    query = typed(
-        select(TextMessage.id, TextMessage.send_id, TextMessage.created_at, TextSend.sender_id, TextSend.source)
-        .join(TextSend, TextSend.id == TextMessage.send_id)
-        .where(
-            TextMessage.tenant_id == session.info["tenant_id"], TextMessage.phone_e164 == phone,
-            TextMessage.created_at > now - timedelta(days=ANSWERS_WITHIN_D), TextMessage.state.not_in(_NOT_GONE),
-        )
-        .order_by(TextMessage.created_at.desc(), TextMessage.id.desc())
-        .limit(_RECENT)
-    )  # fmt: skip
-    mine = [r for r in session.execute(query) if r.source not in _AUTOMATIC]
-    people = (r for r in mine if r.sender_id is not None)
-    return (mine[0] if mine else None), next(people, None)
-
-
-def _conversation(
-    session: Session, text: Incoming, folded: Folded, agent: Row[Any] | None, now: datetime
-) -> Conversation:
-    """The conversation with the text in it. It is the agent's who texted last, unless somebody was given it since."""
-    unread = 1 if folded.for_people else 0
-    shown = text.body[:SHOWN]
-    made = insert(Conversation).values(
-        tenant_id=session.info["tenant_id"], phone_e164=text.phone, unread=unread, last_at=now, last_body=shown
-    )
-    upsert = made.on_conflict_do_update(
-        index_elements=[Conversation.tenant_id, Conversation.phone_e164],
-        set_={
-            "unread": Conversation.unread + unread, "last_at": func.greatest(Conversation.last_at, now),
-            "last_body": shown, "updated_at": now,
-        },
-    ).returning(Conversation.id)  # fmt: skip
-    row = session.get_one(Conversation, session.execute(upsert).scalar_one(), populate_existing=True)
-    if agent is not None and (row.assigned_at is None or row.assigned_at < agent.created_at):
-        there = session.scalar(select(User.id).where(User.id == agent.sender_id, User.enabled))
-        if there is not None:
-            row.assigned_to, row.assigned_at = there, agent.created_at
-    link(session, row)
-    session.flush()
-    return row
-
-
 def link(session: Session, row: Conversation) -> None:
     """Find the customer and the contact of the conversation's number, as they are known now."""
-    row.customer_id = session.scalars(customers_with([row.phone_e164])).first()
-    # Of private contacts nobody but their owner is to know.
-    row.contact_id = session.scalar(
-        select(Contact.id)
-        .where(
-            Contact.id.in_(select(func.contacts_with_phone(bindparam(None, [row.phone_e164], type_=ARRAY(Text))))),
-            Contact.owner_id.is_(None),
-        )
-        .order_by(Contact.id)
-        .limit(1)
-    )
+    found = known.read(session, [row.phone_e164], utc_now())
+    row.customer_id = found.customers.get(row.phone_e164)
+    row.contact_id = found.contacts.get(row.phone_e164)
 
 
-def name_of(session: Session, row: Conversation) -> str:
-    """The name of who writes, as far as it is known."""
-    customer = session.get(Customer, row.customer_id) if row.customer_id is not None else None
-    if customer is not None and customer.name:
-        return customer.name
-    contact = session.get(Contact, row.contact_id) if row.contact_id is not None else None
-    return contact.name if contact is not None else ""
-
-
-def _ring(session: Session, row: InboundText, conversation: Conversation, now: datetime) -> None:
+def _ring(session: Session, row: InboundText, conversation: Conversation, name: str, now: datetime) -> None:
     if conversation.assigned_to is None:
         return
     notice = {
         "kind": "text", "id": f"text-{row.id}", "at": now.timestamp(), "conversation_id": conversation.id,
-        "name": name_of(session, conversation), "phone": conversation.phone_e164, "text": row.body[:SHOWN],
+        "name": name, "phone": conversation.phone_e164, "text": row.body[:SHOWN],
     }  # fmt: skip
     tell(session, "live", topic=f"user:{conversation.assigned_to}", payload=notice)

@@ -137,8 +137,8 @@ def _fresh(
     session: Session, table: type[InboundText] | type[UnclaimedText], texts: list[Incoming], now: datetime
 ) -> list[bool]:
     """Which of `texts` are not here yet; who stores the same ones meanwhile waits until we are done."""
-    for key in sorted({t.digest for t in texts}):
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM unnest(CAST(:keys AS text[])) AS k")
+    session.execute(lock, {"keys": sorted({t.digest for t in texts})})
     since = now - timedelta(days=SAME_REF_WITHIN_D)
     query = select(table.digest, table.created_at).where(
         table.digest.in_({t.digest for t in texts}), table.created_at > since
