@@ -3,10 +3,8 @@
 A layer of the floor (`staffing.py` ← `lobby.py` ← `kept.py` ← `floor.py`). Who is next is decided by the pure
 `acd/queues.py`; here its decisions become ringing agents, connected calls and facts. A call that rings at an agent
 still waits and keeps its place. Whatever ends the ringing without an answer (time, the agent's hand, a lost browser)
-leaves the call where it is and asks for the next agent at once.
-
-A call may also wait for one person (`Call.for_agent`): he is rung when he is free, and after a while, or when he does
-not answer, his voicemail takes the call.
+leaves the call where it is and asks for the next agent at once. A call may also wait for one person
+(`Call.for_agent`): he is rung when he is free; after a while, or when he does not answer, his voicemail takes the call.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ NOT_IMPORTED = {
     "ruff": "a command",
     "mypy": "a command",
     "pytest-timeout": "a plugin of pytest",
+    "pytest-xdist": "a plugin of pytest",
     "axe-playwright-python": "the browser tests ask it for faults of accessibility",
 }
 
