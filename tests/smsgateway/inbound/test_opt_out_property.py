@@ -13,6 +13,7 @@ from sqlalchemy import select
 from callcenter.clock import utc_now
 from callcenter.db.session import platform_session, tenant_session
 from smsgateway.carriers import outcomes
+from smsgateway.carriers.effects import Effects
 from smsgateway.carriers.leases import Leased, Leases
 from smsgateway.carriers.outcomes import Done
 from smsgateway.carriers.policies import Policy
@@ -67,7 +68,9 @@ class Shift:
         if done:
             with platform_session() as session:
                 policies = {self.gateway.carrier: Policy()}
-                outcomes.store(session, done, policies, "me", {})
+                effects = Effects()
+                outcomes.store(session, done, policies, "me", {}, effects)
+                effects.apply(session)
 
     def step(self) -> None:
         self.now += timedelta(seconds=self.rng.choice([0, 0.1, 5, 70]))
