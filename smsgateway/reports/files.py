@@ -26,8 +26,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "zh-CN": {
         "group": "分组", "asked": "短信数", "sent": "已发送", "approval": "待审批", "queued": "等待发送",
         "submitting": "提交中", "submitted": "运营商已接收", "doubtful": "结果存疑", "delivered": "已送达",
-        "failed": "发送失败", "expired": "已过期", "refused": "未发送", "cancelled": "已取消", "segments": "计费条数", "cost_minor": "费用",
-        "marketing": "营销发送数", "replies": "回复", "opt_outs": "退订", "id": "短信编号", "send": "发送编号",
+        "failed": "发送失败", "expired": "已过期", "refused": "未发送", "cancelled": "已取消", "segments": "计费条数",
+        "cost_minor": "费用", "marketing": "营销发送数", "replies": "回复", "opt_outs": "退订", "id": "短信编号", "send": "发送编号",
         "phone": "号码", "at": "创建时间", "submitted_at": "提交时间", "final_at": "完成时间", "state": "状态",
         "reason": "原因", "route": "通道", "user": "发送人", "purpose": "用途", "kind": "类型", "body": "内容",
         "parts": "条数", "none": "无",
