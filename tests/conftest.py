@@ -65,11 +65,22 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @pytest.fixture
 def database(postgres: Postgres) -> Iterator[Postgres]:
-    """An empty database: every table is emptied before the test."""
-    metadata = load_all().metadata
-    names = ", ".join(t.name for t in metadata.sorted_tables)
+    """An empty database: every table is emptied before the test, every number begins at 1 again.
+
+    Not by TRUNCATE, which costs a new file for each table and index there is, a hundred times what a test leaves.
+    """
+    names = [t.name for t in load_all().metadata.sorted_tables]
+    used = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in names)
     with db_session.engine().begin() as connection:
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        connection.execute(text("SET LOCAL session_replication_role = replica"))  # no keys are asked, no triggers run
+        for name in connection.scalars(text(used)).all():
+            connection.execute(text(f"DELETE FROM {name}"))
+        connection.execute(
+            text(
+                "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)"
+                " FROM pg_sequences WHERE last_value IS NOT NULL"
+            )
+        )
     yield postgres
 
 

@@ -25,13 +25,19 @@ _CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # the real 
 _HASH = _CHEAP.hash(PASSWORD)
 
 
+@pytest.fixture(scope="session")
+def application(postgres: object, valkey: object) -> Flask:
+    """The application, made once: to make it takes longer than most tests. It keeps nothing between requests."""
+    return create_app(dataclasses.replace(config.load(), secret_key="for tests only"))
+
+
 @pytest.fixture
-def app(database: object, redis_client: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def app(application: Flask, database: object, redis_client: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application on an empty database."""
     monkeypatch.setattr(streams, "_client", None)
     monkeypatch.setattr(passwords, "_hasher", _CHEAP)
     monkeypatch.setattr(passwords, "_NOBODY", _HASH.replace("a", "b"))
-    yield create_app(dataclasses.replace(config.load(), secret_key="for tests only"))
+    yield application
 
 
 @dataclasses.dataclass
