@@ -25,8 +25,9 @@ from smsgateway.carriers.receipts import Told
 
 log = logging.getLogger(__name__)
 AWAY = (OperationalError, InterfaceError)  # the database's trouble, not the texts': tried again
-FLUSH_S: Final = 0.02
-MANY: Final = 400  # outcomes or receipts that are stored without waiting for more
+GATHER_S: Final = 0.01
+MOST_GATHER_S: Final = 0.06
+MANY: Final = 500  # outcomes and receipts that are stored without waiting for more
 MOST_AT_ONCE: Final = 2000
 MOST_UNSTORED: Final = 4000
 MOST_PARKED: Final = 100_000
@@ -92,8 +93,7 @@ class Flusher:
     async def _store_loop(self) -> None:
         while True:
             await self._something.wait()
-            if len(self._dones) < MANY and len(self._told) < MANY:
-                await asyncio.sleep(FLUSH_S)
+            await self._gathered()
             self._something.clear()
             dones, self._dones = self._dones[:MOST_AT_ONCE], self._dones[MOST_AT_ONCE:]
             told, self._told = self._told[:MOST_AT_ONCE], self._told[MOST_AT_ONCE:]
@@ -103,6 +103,17 @@ class Flusher:
                 self._something.set()
             else:
                 self._idle.set()
+
+    async def _gathered(self) -> None:
+        """Wait a moment for more, so that a batch is worth its transaction; not where nothing comes, for a carrier may
+        be waiting for us to take what it has told."""
+        until = asyncio.get_running_loop().time() + MOST_GATHER_S
+        before = 0
+        while before < (now := len(self._dones) + len(self._told)) < MANY:
+            if asyncio.get_running_loop().time() >= until:
+                return
+            before = now
+            await asyncio.sleep(GATHER_S)
 
     async def _store_until_it_is(self, dones: list[Done], told: list[_Waiting]) -> None:
         """Store a batch, however often it takes. One that can't be stored as a whole is stored in halves, until the
