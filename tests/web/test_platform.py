@@ -13,6 +13,9 @@ from callcenter.auth.models import Role
 from callcenter.auth.permissions import OPERATOR_PERMISSIONS, PLATFORM_PERMISSIONS
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.tenancy.actions import open_enterprise
+from smsgateway.carriers.port import Inbound
+from smsgateway.inbound import taking
+from tests.smsgateway.carriers import gateway
 from tests.web.conftest import PASSWORD, Browser
 
 New = Callable[[], Browser]
@@ -85,6 +88,23 @@ def test_nobody_else_can_have_the_operators_permissions(owner: Browser, operator
     assert owner.get("/api/platform/enterprises").status_code == 403
     mine = operator.get("/api/roles/permissions").get_json()
     assert set(mine["own"]) == set(OPERATOR_PERMISSIONS)
+
+
+@pytest.mark.promise("S8")
+def test_an_unclaimed_text_is_given_to_its_enterprise_once(operator: Browser, owner: Browser, enterprise: int) -> None:
+    carrier = gateway.carrier("c", "demo")
+    taking.take(Inbound("+8613800138000", "10690000", "Hello?", 1.8e9), carrier)
+    (text,) = operator.get("/api/platform/unclaimed-texts").get_json()["items"]
+    assert (text["phone"], text["to"], text["body"], text["carrier_name"]) == (
+        "+8613800138000", "10690000", "Hello?", "c",
+    )  # fmt: skip
+    path = f"/api/platform/unclaimed-texts/{text['id']}/claim"
+    assert owner.post(path, {"enterprise_id": enterprise}).status_code == 403
+    assert operator.post(path, {"enterprise_id": 999}).status_code == 404
+    assert operator.post(path, {"enterprise_id": enterprise}).status_code == 204
+    assert operator.post(path, {"enterprise_id": enterprise}).get_json()["code"] == "already_claimed"
+    assert operator.get("/api/platform/unclaimed-texts").get_json()["total"] == 0
+    assert owner.get("/api/conversations").get_json()["total"] == 1
 
 
 def test_there_is_one_platform(operator: Browser) -> None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import redis
 from flask_smorest import Blueprint
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from callcenter.db.session import platform_session
+from callcenter.errors import Conflict
+from callcenter.tenancy import platform
 from callcenter.tenancy.models import Enterprise
 from smsgateway import route_table
 from smsgateway.carriers import actions, registry
 from smsgateway.carriers.models import TextCarrier, TextPrice, TextRoute
+from smsgateway.inbound import taking
+from smsgateway.inbound.models import UnclaimedText
 from web.http import PageQuery, current_actor, paged, requires
 from web.schemas.platform_texts import (
     CarriersQuery,
     ChangeTextCarrierSchema,
     ChangeTextRouteSchema,
+    ClaimSchema,
     NewTextCarrierSchema,
     NewTextPriceSchema,
     NewTextRouteSchema,
@@ -29,6 +34,7 @@ from web.schemas.platform_texts import (
     TextProtocolPage,
     TextRoutePage,
     TextRouteSchema,
+    UnclaimedTextPage,
 )
 
 blueprint = Blueprint(
@@ -232,3 +238,40 @@ def post_price(given: dict[str, Any], route_id: int) -> dict[str, Any]:
 def delete_price(route_id: int, price_id: int) -> None:
     """Take an enterprise's own price away."""
     actions.drop_price(current_actor(), route_id, price_id)
+
+
+def _unclaimed(row: Any) -> dict[str, Any]:
+    text, carrier_name = row
+    shown = {k: getattr(text, k) for k in ("id", "to", "subject", "body", "at")}
+    return {**shown, "phone": text.phone_e164, "carrier_name": carrier_name or ""}
+
+
+@blueprint.get("/unclaimed-texts")
+@requires("platform.carriers")
+@blueprint.arguments(CarriersQuery, location="query")
+@blueprint.response(200, UnclaimedTextPage)
+def list_unclaimed(args: dict[str, Any]) -> dict[str, Any]:
+    """Texts that came in and tell of no enterprise, the newest first."""
+    query = (
+        select(UnclaimedText, TextCarrier.name)
+        .outerjoin(TextCarrier, TextCarrier.id == UnclaimedText.carrier_id)
+        .where(UnclaimedText.claimed_at.is_(None))
+        .order_by(UnclaimedText.id.desc())
+    )
+    with platform_session() as db:
+        return paged(db, cast("Select[Any]", query), args, _unclaimed)
+
+
+@blueprint.post("/unclaimed-texts/<int:text_id>/claim")
+@requires("platform.carriers")
+@blueprint.arguments(ClaimSchema)
+@blueprint.response(204)
+def claim_text(given: dict[str, Any], text_id: int) -> None:
+    """Give a text to the enterprise it is for: it comes in there now."""
+    enterprise_id = given["enterprise_id"]
+    with platform_session() as db:
+        name = platform.find_enterprise(db, enterprise_id).name
+    if taking.claim(text_id, enterprise_id) is None:
+        raise Conflict("Somebody has given this text away already.", code="already_claimed")
+    with platform_session() as db:
+        platform.audit(db, current_actor(), "claim", "unclaimed_text", text_id, enterprise_id=enterprise_id, name=name)

@@ -145,5 +145,24 @@ class NewTextPriceSchema(Schema):
     valid_from = fields.AwareDateTime(load_default=None, allow_none=True)
 
 
+class UnclaimedTextSchema(Schema):
+    """A text that came in and tells of no enterprise."""
+
+    id = fields.Integer(required=True, strict=True)
+    carrier_name = fields.String(required=True)
+    phone = fields.String(required=True)
+    to = fields.String(required=True)
+    subject = fields.String(required=True)
+    body = fields.String(required=True)
+    at = fields.DateTime(required=True)
+
+
+UnclaimedTextPage = page_of(UnclaimedTextSchema)
+
+
+class ClaimSchema(Schema):
+    enterprise_id = fields.Integer(required=True, strict=True)
+
+
 class CarriersQuery(PageQuery):
     pass

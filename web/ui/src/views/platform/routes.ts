@@ -39,6 +39,7 @@ export default defineFeature({
         { path: ":id(\\d+)", component: oneRoute, meta: routes },
       ],
     },
+    { path: "/platform/unclaimed", component: () => import("./Unclaimed.vue"), meta: { titleKey: "platform.unclaimed.title", permission: "platform.carriers" } },
     {
       path: "/platform/announcements",
       component: () => import("./Announcements.vue"),
