@@ -91,6 +91,14 @@ def sign_in(page: Page, address: str, enterprise: str, username: str, password: 
     page.locator("header").first.wait_for()
 
 
+def settle(page: Page) -> None:
+    """Wait until nothing on the page moves or fades: colours halfway are nobody's choice."""
+    page.evaluate(
+        "() => Promise.all(document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity)"
+        ".map((a) => a.finished.catch(() => undefined)))"
+    )
+
+
 class AgentAtWork:
     """One agent in one Chromium, working by mouse and keys like a person."""
 

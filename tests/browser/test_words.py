@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from callcenter.db.session import platform_session
 from callcenter.events import streams
 from callcenter.tenancy.actions import open_enterprise
-from tests.browser.chromium import launch, sign_in
+from tests.browser.chromium import launch, settle, sign_in
 from tests.web.serving import web_process
 
 pytestmark = pytest.mark.browser
@@ -41,6 +41,7 @@ def page(
 
 def faults(page: Page) -> list[str]:
     """Serious faults that axe finds on the page."""
+    settle(page)
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
     return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found if v["impact"] in ("serious", "critical")]
 
