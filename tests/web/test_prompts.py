@@ -66,7 +66,9 @@ def test_a_sound_is_uploaded_heard_replaced_and_deleted(owner: Browser, enterpri
         assert doc is not None and (var / doc["path"]).is_file() and doc["language"] == "en"
         told = list(db.scalars(select(OutboxRow.body).where(OutboxRow.topic == "settings")))
         assert {"entity": "prompt", "id": prompt["id"]} in told
-        audited = list(db.scalars(select(AuditEntry.action).where(AuditEntry.entity == "prompt").order_by(AuditEntry.id)))
+        audited = list(
+            db.scalars(select(AuditEntry.action).where(AuditEntry.entity == "prompt").order_by(AuditEntry.id))
+        )
         assert audited == ["create", "update"]
 
     assert owner.delete(f"/api/prompts/{prompt['id']}").status_code == 204
