@@ -1,5 +1,5 @@
 /** Filters that live in the address, so that a filtered list can be linked and Back works. */
-import { reactive, watch } from "vue";
+import { onScopeDispose, reactive, watch } from "vue";
 import { useRoute, useRouter } from "vue-router";
 
 /** `defaults` gives the names; a value equal to its default is left out of the address. */
@@ -29,6 +29,8 @@ export function useFilters<T extends Record<string, string>>(defaults: T): T {
       }, 250);
     },
   );
+  // The page that comes next has filters of its own, and its address may begin with ours.
+  onScopeDispose(() => clearTimeout(timer));
   watch(
     () => route.query,
     () => {
