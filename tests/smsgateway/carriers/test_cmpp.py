@@ -133,7 +133,8 @@ def test_a_text_is_accepted_and_its_receipt_is_found_by_the_same_reference() -> 
             assert peer.events("connect")[0]["right"]
             await peer.until(lambda: bool(peer.events("deliver_answer")))
             assert peer.events("deliver_answer")[0]["result"] == 0
-        assert peer.events("terminate")
+            await carrier.stop(1)
+            await peer.until(lambda: bool(peer.events("terminate")))
 
     run(check)
 
