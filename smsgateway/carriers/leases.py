@@ -8,8 +8,8 @@ that is committed before anything is written. Locks in the order of `sending.cou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -28,6 +28,7 @@ from smsgateway.texts import Kind, Purpose
 
 JUDGED_AGAIN_AFTER_S: Final = 60.0
 MOST_SENDS: Final = 2000
+FROM_START_S: Final = 0.25  # how often the whole queue is looked at; between, a lease goes on where the last one ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,21 @@ class Leased:
     reservation_id: int | None
     attempts: int
     outgoing: Outgoing
+
+
+Ends = dict[tuple[int, int], tuple[datetime, int]]  # (rank, send) → due and id of the last text that was picked
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What waited for a carrier `at` some moment, and how far each send was leased since, by rank and send."""
+
+    at: datetime
+    waiting: list[Waiting]
+    ends: Ends = field(default_factory=dict)
+
+
+_START: Final = (datetime(1970, 1, 1, tzinfo=UTC), 0)
 
 
 def share(waiting: Sequence[Waiting], room: int, turn: int) -> list[tuple[Waiting, int]]:
@@ -116,9 +132,11 @@ _COLUMNS = """m.id, m.tenant_id, m.send_id, m.rank, m.phone_e164, m.sender, m.bo
   extract(epoch FROM m.expires_at)::float8 AS expires_at,
   extract(epoch FROM greatest(m.created_at, m.not_before))::float8 AS judged_at"""
 _PICK = text(f"""
-SELECT {_COLUMNS} FROM unnest(CAST(:sends AS bigint[]), CAST(:room AS int[])) AS w(send_id, room) CROSS JOIN LATERAL (
+SELECT {_COLUMNS} FROM unnest(CAST(:sends AS bigint[]), CAST(:room AS int[]), CAST(:dues AS timestamptz[]),
+  CAST(:ids AS bigint[])) AS w(send_id, room, due, id) CROSS JOIN LATERAL (
   SELECT * FROM text_message q WHERE q.carrier_id = :carrier AND q.state = 'queued' AND q.rank = :rank
     AND q.send_id = w.send_id AND q.not_before <= :now AND q.id <> ALL(CAST(:picked AS bigint[]))
+    AND (q.not_before, q.id) > (w.due, w.id)
   ORDER BY q.not_before, q.id LIMIT w.room FOR UPDATE SKIP LOCKED
 ) m
 """)
@@ -160,6 +178,7 @@ class Leases:
         self._turn = 0
         self._facts: dict[int, SendFacts] = {}
         self._seen: dict[int, tuple[int, int, datetime, int]] = {}  # how far a carrier that is down was looked through
+        self._queues: dict[int, _Queue] = {}
 
     def take(
         self, session: Session, carrier_id: int, room: Mapping[int, int], now: datetime, down: Iterable[int] = ()
@@ -169,7 +188,8 @@ class Leases:
         `room`: for each rank, how many texts of it or better ones there is room for. The texts, the best rank first.
         """
         self._turn += 1
-        waiting = [Waiting(*row) for row in session.execute(_WAITING, {"carrier": carrier_id, "most": MOST_SENDS})]
+        queue = self._queue(session, carrier_id, now)
+        waiting = queue.waiting
         picked: list[Any] = []
         for carrier in down:
             picked += self._adopt(session, carrier, carrier_id, max(room.values(), default=0) // 2, now)
@@ -178,7 +198,7 @@ class Leases:
             of_rank = [w for w in waiting if w.rank == rank]
             while left > 0 and of_rank:
                 given = share(of_rank, left, self._turn)
-                rows = self._pick(session, carrier_id, rank, given, now, [r.id for r in picked])
+                rows = self._pick(session, carrier_id, rank, given, now, [r.id for r in picked], queue.ends)
                 picked += rows
                 left -= len(rows)
                 came: dict[int, int] = {}
@@ -188,15 +208,31 @@ class Leases:
                 of_rank = [w for w, n in given if came.get(w.send_id, 0) >= n]
                 if not rows:
                     break
+        if len(picked) < max(room.values(), default=0):
+            self._queues.pop(carrier_id, None)
         return self._lease(session, carrier_id, picked, now)
+
+    def _queue(self, session: Session, carrier: int, now: datetime) -> _Queue:
+        """What waits, at most FROM_START_S ago: the index's first entries are those of texts that have gone, and to
+        step over them with every lease would make a long queue slower the further it is worked off."""
+        queue = self._queues.get(carrier)
+        if queue is None or not 0 <= (now - queue.at).total_seconds() < FROM_START_S:
+            rows = session.execute(_WAITING, {"carrier": carrier, "most": MOST_SENDS})
+            queue = self._queues[carrier] = _Queue(now, [Waiting(*row) for row in rows])
+        return queue
 
     def _pick(
         self, session: Session, carrier: int, rank: int, given: Sequence[tuple[Waiting, int]], now: datetime,
-        picked: Sequence[int],
+        picked: Sequence[int], ends: Ends,
     ) -> list[Any]:  # fmt: skip
         # What this transaction has picked is locked by itself, which SKIP LOCKED does not pass over.
-        values = {"sends": [w.send_id for w, _ in given], "room": [n for _, n in given], "picked": picked}
-        return list(session.execute(_PICK, {**values, "carrier": carrier, "rank": rank, "now": now}))
+        from_ = [ends.get((rank, w.send_id), _START) for w, _ in given]
+        values = {"sends": [w.send_id for w, _ in given], "room": [n for _, n in given], "picked": picked,
+                  "dues": [due for due, _ in from_], "ids": [id_ for _, id_ in from_]}  # fmt: skip
+        rows = list(session.execute(_PICK, {**values, "carrier": carrier, "rank": rank, "now": now}))
+        for row in rows:
+            ends[rank, row.send_id] = max(ends.get((rank, row.send_id), _START), (row.not_before, row.id))
+        return rows
 
     def _adopt(self, session: Session, source: int, target: int, room: int, now: datetime) -> list[Any]:
         """Texts of `source`, which is down, for which `target` is the other way: given to it, at the reserved price."""

@@ -8,8 +8,10 @@ import time
 import wave
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Playwright
 
 ARGUMENTS = [
@@ -97,6 +99,16 @@ def settle(page: Page) -> None:
         "() => Promise.all(document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity)"
         ".map((a) => a.finished.catch(() => undefined)))"
     )
+
+
+def faults(page: Page, *, contrast: bool = True) -> list[str]:
+    """Serious faults that axe finds on the page, with nothing moving: what fades has no contrast of its own."""
+    page.emulate_media(reduced_motion="reduce")
+    settle(page)
+    options = {"rules": {"color-contrast": {"enabled": contrast}}}
+    found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    return [f"{v['id']}: {node['html'][:160]}" for v in serious for node in v["nodes"]]
 
 
 class AgentAtWork:

@@ -6,10 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 from sqlalchemy import select
 
@@ -18,7 +16,7 @@ from callcenter.events import streams
 from callcenter.tenancy.actions import open_enterprise
 from crm.addressbook.models import ContactJob, JobState
 from crm.jobs import contacts as jobs
-from tests.browser.chromium import launch, sign_in
+from tests.browser.chromium import faults, launch, sign_in
 from tests.web.serving import web_process
 
 pytestmark = pytest.mark.browser
@@ -43,13 +41,6 @@ def page(tenant: int, tmp_path: Path) -> Iterator[tuple[Page, str]]:
         sign_in(page, address, "acme", "boss", PASSWORD)
         yield page, address
         browser.close()
-
-
-def faults(page: Page, *, contrast: bool = True) -> list[str]:
-    """Serious faults that axe finds on the page."""
-    options = {"rules": {"color-contrast": {"enabled": contrast}}}
-    found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found if v["impact"] in ("serious", "critical")]
 
 
 def run_jobs(tenant: int) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import redis
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, sync_playwright
 from sqlalchemy import select
 
@@ -26,7 +25,7 @@ from crm.models import Disposition, Lead, LeadList, Script
 from dialer.actions.defaults import give_defaults
 from dialer.models import Campaign
 from dialer.views import CampaignView
-from tests.browser.chromium import launch, sign_in
+from tests.browser.chromium import faults, launch, sign_in
 from tests.web.conftest import PASSWORD, add_user
 from tests.web.serving import web_process
 from tests.web.test_calls import EngineDouble
@@ -134,12 +133,6 @@ def open_page(floor: Floor) -> Iterator[Callable[[str, str], Page]]:
         chromium.close()
 
 
-def serious(page: Page) -> list[str]:
-    """What axe finds that keeps people out."""
-    found = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['target']}" for v in found if v["impact"] in ("serious", "critical")]
-
-
 @pytest.mark.promise("A3", "I5", "D7", "D11")
 def test_the_card_pops_the_script_reads_and_the_outcome_goes_by_keys(
     floor: Floor, open_page: Callable[[str, str], Page]
@@ -147,14 +140,14 @@ def test_the_card_pops_the_script_reads_and_the_outcome_goes_by_keys(
     floor.show("available", next_call_s=12.0)
     page = open_page("lin", "/desk")
     page.get_by_text("Next call in about 12 s").wait_for()
-    assert serious(page) == []
+    assert faults(page) == []
 
     floor.show("on_call", floor.call("talking"))
     page.locator(".person .title", has_text="Zhang Wei").wait_for()
     page.get_by_text("Is this Zhang Wei from Suzhou?").wait_for()
     page.get_by_role("button", name="Yes").click()
     page.get_by_text("We have an offer.").wait_for()
-    assert serious(page) == []
+    assert faults(page) == []
     page.get_by_label("Note").fill("wants the 1 year plan")
     assert page.get_by_role("radio", name="Sale").get_attribute("aria-checked") == "false", "typing chooses nothing"
 
@@ -232,7 +225,7 @@ def test_the_console_says_in_one_sentence_what_limits_the_dialing(
     page = open_page("boss", f"/campaigns/{floor.campaign}")
     page.get_by_text("As many lines as trunk North has are in use.").wait_for()
     page.get_by_text("5%", exact=True).wait_for()
-    assert serious(page) == []
+    assert faults(page) == []
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("Not dialing: the campaign is paused.").wait_for()
     with tenant_session(floor.tenant) as s:

@@ -6,16 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from callcenter.db.session import platform_session
 from callcenter.events import streams
 from callcenter.tenancy.actions import open_enterprise
-from tests.browser.chromium import launch, sign_in
+from tests.browser.chromium import faults, launch, sign_in
 from tests.web.conftest import add_user
 from tests.web.serving import web_process
 
@@ -40,12 +38,6 @@ def page(
         sign_in(page, address, "acme", "boss", PASSWORD)
         yield page, address
         browser.close()
-
-
-def faults(page: Page) -> list[str]:
-    """Serious faults that axe finds on the page."""
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found if v["impact"] in ("serious", "critical")]
 
 
 def choose(page: Page, field: Locator, *names: str) -> None:

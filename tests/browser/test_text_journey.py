@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.chromium import launch, sign_in
+from tests.browser.chromium import faults, launch, sign_in
 from tests.peers.smsc_npm import NpmSmsc
 from tests.system.installation import PASSWORD, ROOT, Installation, ask
 
@@ -211,6 +210,4 @@ def the_operators_pages_have_no_serious_faults(world: World) -> None:
     for path, title in pages.items():
         page = world.go("operator", path, "platform")
         expect(page.get_by_role("complementary", name=title)).to_be_visible()
-        found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-        wrong = [f"{path} {v['id']}: {v['nodes'][0]['html'][:160]}" for v in found]
-        assert [w for w, v in zip(wrong, found, strict=True) if v["impact"] in ("serious", "critical")] == []
+        assert [f"{path} {fault}" for fault in faults(page)] == []

@@ -133,8 +133,8 @@ def test_no_text_is_leased_twice_by_processes_that_lease_at_once(acme: int) -> N
     carrier = gateway.carrier("one", "demo")
     send = queue(acme, carrier, gateway.phones(30))
     with platform_session() as one, platform_session() as other:
-        first = Leases("one")._pick(one, carrier, 1, [(Waiting(1, acme, send), 20)], utc_now(), [])
-        second = Leases("other")._pick(other, carrier, 1, [(Waiting(1, acme, send), 20)], utc_now(), [])
+        first = Leases("one")._pick(one, carrier, 1, [(Waiting(1, acme, send), 20)], utc_now(), [], {})
+        second = Leases("other")._pick(other, carrier, 1, [(Waiting(1, acme, send), 20)], utc_now(), [], {})
     assert len(first) == 20 and len(second) == 10
     assert not {r.id for r in first} & {r.id for r in second}
 
