@@ -1,7 +1,7 @@
 /** Why a text was refused or is held: a sentence for each check and rule, with what it says of itself. */
 import { useI18n } from "vue-i18n";
 import { format } from "@/kit";
-import { money } from "./money";
+import { money } from "@/kit/money";
 
 /** Parameters that are instants, in seconds since the epoch. */
 const INSTANTS = new Set(["until", "opens"]);
