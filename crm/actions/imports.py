@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from callcenter import ids
@@ -16,6 +17,7 @@ from crm.phones import SUPPORTED_COUNTRIES
 from crm.queries.fields import field_defs
 
 _ENDED = (ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED)
+_TO_START = (ImportState.UPLOADED, ImportState.CANCELLED, ImportState.FAILED)
 
 
 def stored_name(tenant_id: int, import_id: str) -> str:
@@ -45,6 +47,13 @@ def find(session: Session, import_id: str, *, lock: bool = False) -> Import:
     if job is None:
         raise NotFound("There is no such import.")
     return job
+
+
+def keep(session: Session, job: Import, settings: Mapping[str, Any]) -> None:
+    """Remember the settings that are being looked at, for whoever comes back to the import before it starts. Nothing
+    of the enterprise changes by that, so it is not in the audit log."""
+    open_ = update(Import).where(Import.id == job.id, Import.state.in_(_TO_START))
+    session.execute(open_.values(settings=dict(settings)))
 
 
 def start(session: Session, actor: Actor, import_id: str, settings: Mapping[str, Any]) -> Import:

@@ -63,6 +63,21 @@ def test_a_file_is_uploaded_previewed_imported_and_its_rejected_rows_fetched(own
     assert len(rejected.data.decode("utf-8-sig").splitlines()) == 3
 
 
+def test_what_was_chosen_for_an_import_is_there_again_for_who_comes_back_to_it(owner: Browser, enterprise: int) -> None:
+    path = f"/api/imports/{upload(owner)['id']}"
+    assert owner.get(path).get_json()["settings"] == {}
+    chosen = {
+        **owner.post(f"{path}/preview").get_json()["settings"],
+        "mapping": [{"column": 1, "to": "phone"}, {"column": 2, "to": "name"}],
+        "duplicates": {"file": "update", "list": "skip", "enterprise": "skip"},
+    }
+    owner.post(f"{path}/preview", chosen)
+    assert owner.get(path).get_json()["settings"] == chosen
+    assert owner.post(f"{path}/start", chosen).status_code == 202
+    assert owner.post(f"{path}/preview").status_code == 200
+    assert owner.get(path).get_json()["settings"] == chosen, "what it was started with stays"
+
+
 def test_without_a_phone_column_the_import_does_not_start(owner: Browser) -> None:
     job = upload(owner)
     answer = owner.post(f"/api/imports/{job['id']}/start", {"mapping": [{"column": 0, "to": "name"}]})

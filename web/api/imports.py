@@ -42,6 +42,7 @@ def _render(job: Import, list_name: str | None) -> dict[str, Any]:
         "file_name",
         "size_bytes",
         "state",
+        "settings",
         "counts",
         "error",
         "created_at",
@@ -114,9 +115,11 @@ def get_import(import_id: str) -> dict[str, Any]:
 @blueprint.arguments(ImportSettingsSchema)
 @blueprint.response(200, PreviewSchema)
 def preview_import(args: dict[str, Any], settings: dict[str, Any], import_id: str) -> dict[str, Any]:
-    """What is found in the file, its first rows, and what would become of each with these settings."""
+    """What is found in the file, its first rows, and what would become of each with these settings, which are kept
+    until the import starts."""
     with tenant_session(tenant_id()) as db:
         job = actions.find(db, import_id)
+        actions.keep(db, job, settings)
         fields, owners = field_defs(db), jobs.owners_by_name(db)
         country = db.scalar(select(LeadList.country).where(LeadList.id == job.list_id)) or "CN"
         path = jobs.uploaded_path(job)

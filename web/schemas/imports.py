@@ -78,6 +78,9 @@ class ImportSchema(Schema):
     file_name = fields.String(required=True)
     size_bytes = fields.Integer(required=True, strict=True)
     state = fields.String(required=True)
+    settings = fields.Nested(
+        ImportSettingsSchema, required=True, metadata={"description": "as they were last looked at, or started with"}
+    )
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     error = fields.Nested(ImportErrorSchema, required=True, allow_none=True)
     rejected_file = fields.Boolean(required=True)
