@@ -1,15 +1,16 @@
-"""Leads into the table, all in the caller's transaction: `COPY` into a staging table, then one `INSERT` in the order
-of the unique index.
+"""Leads into the table, all in the caller's transaction: `COPY` into a staging table, then an `INSERT` in the order of
+the unique index.
 
 A number stands once in a list, which the index guarantees. Numbers that come twice in a file are found while it is
 read, as long as the set of them stays small; into an empty list the rows can then go without asking the index for each,
-which is a quarter of the work. Otherwise `ON CONFLICT` asks, and only if fewer rows went in than were staged are the
-duplicates told apart.
+which is a quarter of the work, and a slice at a time while the next one is read. Otherwise they go in the end,
+`ON CONFLICT` asks, and only if fewer rows went in than were staged are the duplicates told apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +20,8 @@ import psycopg
 from crm.importing.columns import LeadRow
 from crm.importing.plan import Plan
 
-_BUFFER_CHARS = 256 * 1024
+SLICE = 50_000  # rows that are stored at once
+_LINES_AT_ONCE = 2_000
 _NULL = "\\N"
 REMEMBERED = 2_000_000  # numbers known while reading, at about 70 bytes each
 _JSON = msgspec.json.Encoder()
@@ -43,23 +45,22 @@ def escaped(text: str) -> str:
 class Staging:
     """Takes leads and rejected rows in file order. Use as a context manager around one pass over the file.
 
-    With `first_wins`, later rows with a number that came before are rejected at once; `twice` counts them, `unique`
-    tells that all of them were found.
+    What is staged goes to the server in a thread, a slice at a time; nobody else may use the connection meanwhile. With
+    `first_wins`, later rows with a number that came before are rejected at once; `twice` counts them.
     """
 
-    def __init__(self, connection: psycopg.Connection, *, first_wins: bool) -> None:
+    def __init__(self, connection: psycopg.Connection, settling: Settling, *, first_wins: bool) -> None:
         self.twice = 0
         self._seen: set[int] | None = set() if first_wins else None
+        self._connection, self._settling = connection, settling
+        self._rows: list[str] = []
         self._rejects: list[str] = []
-        self._connection = connection
         connection.execute(_SETUP)
-        self._cursor = connection.cursor()
-        self._context = self._cursor.copy("COPY import_row FROM STDIN")
-        self._buffer: list[str] = []
-        self._size = 0
 
     def __enter__(self) -> Self:
-        self._copy = self._context.__enter__()
+        self._settling.begin()
+        self._thread = ThreadPoolExecutor(1, "staging")
+        self._storing: Future[None] | None = None
         return self
 
     def lead(self, row_no: int, lead: LeadRow) -> None:
@@ -73,18 +74,17 @@ class Staging:
                 return
             self._seen.add(number)
             if len(self._seen) > REMEMBERED:
+                self._flush()
                 self._seen = None
         others = "{" + ",".join(alternates) + "}" if alternates else "{}"
         fields = _JSON.encode(values).decode() if values else "{}"
         if "\\" in fields:
             fields = fields.replace("\\", "\\\\")
-        line = (
+        self._rows.append(
             f"{row_no}\t{phone}\t{escaped(name)}\t{others}\t{fields}\t{zone}"
             f"\t{priority}\t{_NULL if owner is None else owner}\n"
         )
-        self._buffer.append(line)
-        self._size += len(line)
-        if self._size > _BUFFER_CHARS:
+        if len(self._rows) >= SLICE:
             self._flush()
 
     @property
@@ -93,75 +93,111 @@ class Staging:
         return self._seen is not None
 
     def reject(self, row_no: int, reason: str, detail: str) -> None:
-        """Note a rejected row. Kept here until the leads' COPY ends: a connection carries one COPY at a time."""
+        """Note a rejected row."""
         self._rejects.append(f"{row_no}\t{reason}\t{escaped(detail.replace(chr(0), ''))}\n")
-        if len(self._rejects) >= 200_000:
-            self._spill()
-
-    def _spill(self) -> None:
-        self._end_copy()
-        self._write_rejects()
-        self._context = self._cursor.copy("COPY import_row FROM STDIN")
-        self._copy = self._context.__enter__()
+        if len(self._rejects) >= SLICE:
+            self._flush()
 
     def _flush(self) -> None:
-        self._copy.write("".join(self._buffer))
-        self._buffer.clear()
-        self._size = 0
+        """Hand over what has gathered, once the slice before it is stored. Raises what went wrong with that."""
+        if self._storing is not None:
+            self._storing.result()
+        self._storing = self._thread.submit(self._store, self._rows, self._rejects, self.unique)
+        self._rows, self._rejects = [], []
 
-    def _end_copy(self) -> None:
-        self._flush()
-        self._context.__exit__(None, None, None)
-
-    def _write_rejects(self) -> None:
-        if self._rejects:
-            with self._cursor.copy("COPY import_reject FROM STDIN") as copy:
-                copy.write("".join(self._rejects))
-            self._rejects.clear()
+    def _store(self, rows: list[str], rejects: list[str], unique: bool) -> None:
+        for table, lines in (("import_row", rows), ("import_reject", rejects)):
+            if lines:
+                with self._connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
+                    for start in range(0, len(lines), _LINES_AT_ONCE):
+                        copy.write("".join(lines[start : start + _LINES_AT_ONCE]))
+        if rows and unique:
+            self._settling.slice()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            self._context.__exit__(kind, error, trace)
-            return
-        self._end_copy()
-        self._write_rejects()
+        try:
+            if error is None:
+                self._flush()
+                assert self._storing is not None
+                self._storing.result()
+        finally:
+            self._thread.shutdown(wait=True)
 
 
-def settle(
-    connection: psycopg.Connection, tenant_id: int, list_id: int, import_id: str, plan: Plan, *, unique: bool = False
-) -> dict[str, int]:
-    """Move the staged leads into the list by the plan's rules. Returns counts: accepted, updated, blacklisted,
-    duplicate_file, duplicate_list, duplicate_enterprise. Rejected ones are added to `import_reject`. `unique`: no
-    number is staged twice."""
-    # Imports into one list go one after the other; its deletion waits for them too.
-    connection.execute("SELECT pg_advisory_xact_lock(726, %s)", (list_id % 2**31,))
-    if connection.execute("SELECT 1 FROM lead_list WHERE id = %s FOR KEY SHARE", (list_id,)).fetchone() is None:
-        raise LookupError(f"list {list_id} is gone")
-    counts = dict.fromkeys(
-        ("accepted", "updated", "blacklisted", "duplicate_file", "duplicate_list", "duplicate_enterprise"), 0
-    )
-    if plan.scrub_blacklist:
-        counts["blacklisted"] = _scrub(connection)
-    if plan.duplicates.file == "update":
-        counts["duplicate_file"] = _last_wins(connection)
-    if plan.duplicates.enterprise != "keep":
-        counts["duplicate_enterprise"], updated = _elsewhere(connection, list_id, plan.duplicates.enterprise)
-        counts["updated"] += updated
-    staged = _count(connection, "SELECT count(*) FROM import_row")
-    # Whoever adds a lead by hand locks the list's row and so waits for us: an empty list stays empty until then.
-    empty = connection.execute("SELECT 1 FROM lead WHERE list_id = %s LIMIT 1", (list_id,)).fetchone() is None
-    conflict = "" if unique and empty else " ON CONFLICT (list_id, phone_e164) DO NOTHING"
-    counts["accepted"] = connection.execute(
-        "INSERT INTO lead (tenant_id, list_id, name, phone_e164, alt_phones, fields, time_zone, priority, owner_id,"
-        " import_id) SELECT %s, %s, name, phone, alt_phones, fields, time_zone, priority, owner_id, %s"
-        f" FROM import_row ORDER BY phone, row_no{conflict}".encode(),
-        (tenant_id, list_id, import_id),
-    ).rowcount
-    if counts["accepted"] < staged:
-        _tell_apart(connection, list_id, import_id, plan, counts)
-    return counts
+class Settling:
+    """Moves staged leads into the list by the plan's rules. `counts`: accepted, updated, blacklisted, duplicate_file,
+    duplicate_list, duplicate_enterprise; rejected ones are added to `import_reject`."""
+
+    def __init__(
+        self, connection: psycopg.Connection, tenant_id: int, list_id: int, import_id: str, plan: Plan
+    ) -> None:
+        self.counts = dict.fromkeys(
+            ("accepted", "updated", "blacklisted", "duplicate_file", "duplicate_list", "duplicate_enterprise"), 0
+        )
+        self._connection, self._plan = connection, plan
+        self._tenant_id, self._list_id, self._import_id = tenant_id, list_id, import_id
+        self._early = False
+
+    def begin(self) -> None:
+        """Decide whether slices may go into the list while the file is read. Raises LookupError if the list is gone."""
+        rules = self._plan.duplicates
+        if rules.file == "skip" and rules.enterprise == "keep" and self._is_empty():
+            self._lock()
+            self._early = self._is_empty()
+
+    def slice(self) -> None:
+        """What is staged is unique so far: into the list with it, if the list was empty."""
+        if self._early:
+            self._scrub()
+            self.counts["accepted"] += self._insert("")
+            self._connection.execute("TRUNCATE import_row")
+
+    def finish(self, *, unique: bool) -> dict[str, int]:
+        """Settle the rest; returns `counts`. `unique`: no number is staged twice. Raises LookupError if the list is
+        gone."""
+        rules, counts, connection, list_id = self._plan.duplicates, self.counts, self._connection, self._list_id
+        if not self._early:
+            self._lock()
+        self._scrub()
+        if rules.file == "update":
+            counts["duplicate_file"] = _last_wins(connection)
+        if rules.enterprise != "keep":
+            counts["duplicate_enterprise"], updated = _elsewhere(connection, list_id, rules.enterprise)
+            counts["updated"] += updated
+        if self._early and not unique:
+            counts["duplicate_file"] += _in_slices(connection, list_id)
+        staged = _count(connection, "SELECT count(*) FROM import_row")
+        conflict = "" if unique and self._is_empty() else " ON CONFLICT (list_id, phone_e164) DO NOTHING"
+        inserted = self._insert(conflict)
+        counts["accepted"] += inserted
+        if inserted < staged:
+            _tell_apart(connection, list_id, self._import_id, self._plan, counts, staged - inserted)
+        return counts
+
+    def _lock(self) -> None:
+        # Imports into one list go one after the other; its deletion waits for them too. Whoever adds a lead by hand
+        # locks the list's row and so waits for us: an empty list stays empty until we fill it.
+        self._connection.execute("SELECT pg_advisory_xact_lock(726, %s)", (self._list_id % 2**31,))
+        there = self._connection.execute("SELECT 1 FROM lead_list WHERE id = %s FOR KEY SHARE", (self._list_id,))
+        if there.fetchone() is None:
+            raise LookupError(f"list {self._list_id} is gone")
+
+    def _is_empty(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM lead WHERE list_id = %s LIMIT 1", (self._list_id,)).rowcount == 0
+
+    def _scrub(self) -> None:
+        if self._plan.scrub_blacklist:
+            self.counts["blacklisted"] += _scrub(self._connection)
+
+    def _insert(self, conflict: str) -> int:
+        return self._connection.execute(
+            "INSERT INTO lead (tenant_id, list_id, name, phone_e164, alt_phones, fields, time_zone, priority, owner_id,"
+            " import_id) SELECT %s, %s, name, phone, alt_phones, fields, time_zone, priority, owner_id, %s"
+            f" FROM import_row ORDER BY phone, row_no{conflict}".encode(),
+            (self._tenant_id, self._list_id, self._import_id),
+        ).rowcount
 
 
 def _count(connection: psycopg.Connection, query: str) -> int:
@@ -176,6 +212,15 @@ def _scrub(connection: psycopg.Connection) -> int:
     return connection.execute(
         "WITH gone AS (DELETE FROM import_row r USING blacklist_entry b WHERE b.phone_e164 = r.phone AND b.enabled"
         " RETURNING r.row_no) INSERT INTO import_reject SELECT row_no, 'blacklisted', '' FROM gone"
+    ).rowcount
+
+
+def _in_slices(connection: psycopg.Connection, list_id: int) -> int:
+    """Reject staged rows whose number went into the list with an earlier slice of the same file."""
+    return connection.execute(
+        "WITH gone AS (DELETE FROM import_row r USING lead l WHERE l.list_id = %s AND l.phone_e164 = r.phone"
+        " RETURNING r.row_no) INSERT INTO import_reject SELECT row_no, 'duplicate_file', '' FROM gone",
+        (list_id,),
     ).rowcount
 
 
@@ -213,9 +258,9 @@ def _elsewhere(connection: psycopg.Connection, list_id: int, rule: str) -> tuple
 
 
 def _tell_apart(
-    connection: psycopg.Connection, list_id: int, import_id: str, plan: Plan, counts: dict[str, int]
+    connection: psycopg.Connection, list_id: int, import_id: str, plan: Plan, counts: dict[str, int], left: int
 ) -> None:
-    """Sort the staged rows that were not inserted into duplicates in the file and duplicates in the list."""
+    """Sort the `left` staged rows that were not inserted into duplicates in the file and duplicates in the list."""
     connection.execute(
         "CREATE TEMP TABLE import_twice ON COMMIT DROP AS SELECT row_no, phone, n FROM"
         " (SELECT row_no, phone, row_number() OVER (PARTITION BY phone ORDER BY row_no) AS n FROM import_row) x"
@@ -225,7 +270,7 @@ def _tell_apart(
         "INSERT INTO import_reject SELECT row_no, 'duplicate_file', '' FROM import_twice"
     ).rowcount
     counts["duplicate_file"] += twice
-    if counts["accepted"] == _count(connection, "SELECT count(*) FROM import_row") - twice:
+    if twice == left:
         return
     there = (
         " FROM import_row r WHERE l.list_id = %s AND l.phone_e164 = r.phone AND l.import_id IS DISTINCT FROM %s"

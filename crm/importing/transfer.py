@@ -11,7 +11,7 @@ import psycopg
 
 from crm.fields import Field
 from crm.importing.columns import EmptyRow, LeadRow, Mapper
-from crm.importing.loading import Staging, settle
+from crm.importing.loading import Settling, Staging
 from crm.importing.plan import Plan
 from crm.importing.rows import read_rows
 from crm.importing.sniff import FileKind
@@ -34,7 +34,8 @@ def load(
     are not blank). `tick` gets the progress and may raise to stop."""
     mapper: Mapper | None = None
     blank = rejected = seen = 0
-    staging = Staging(connection, first_wins=plan.duplicates.file == "skip")
+    settling = Settling(connection, tenant_id, list_id, import_id, plan)
+    staging = Staging(connection, settling, first_wins=plan.duplicates.file == "skip")
     with _no_cycles(), staging:
         stage, refuse = staging.lead, staging.reject
         for batch in read_rows(*source, plan):
@@ -63,7 +64,7 @@ def load(
             tick(phase="reading", done_bytes=batch.done_bytes, rows=seen)
     total = max(0, seen - blank - (1 if plan.header and seen else 0))
     tick(force=True, phase="saving", counts={"total": total, "rejected": rejected})
-    counts = settle(connection, tenant_id, list_id, import_id, plan, unique=staging.unique)
+    counts = settling.finish(unique=staging.unique)
     counts["duplicate_file"] += staging.twice
     return {"total": total, "rejected": rejected, **counts}
 

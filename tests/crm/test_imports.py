@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -243,7 +244,46 @@ def test_duplicates_are_found_also_when_the_file_holds_more_numbers_than_are_rem
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "REMEMBERED", 3)
+    monkeypatch.setattr(loading, "SLICE", 2)
     rows = [f"N{i},1381234{i % 6:04}" for i in range(12)]
     job = floor.import_(("name,phone\n" + "\n".join(rows)).encode())
     assert counts(job, "accepted", "duplicate_file") == {"accepted": 6, "duplicate_file": 6}
     assert {lead.name for lead in floor.leads().values()} == {f"N{i}" for i in range(6)}
+
+
+@pytest.mark.promise("L1")
+@pytest.mark.parametrize("seed", range(8))
+def test_slices_and_what_is_remembered_change_nothing(floor: Floor, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    draw = random.Random(seed)
+    monkeypatch.setattr(loading, "SLICE", draw.choice([1, 2, 5, 50]))
+    monkeypatch.setattr(loading, "REMEMBERED", draw.choice([0, 3, 10, 1000]))
+    with tenant_session(floor.tenant) as s:
+        s.add(BlacklistEntry(phone_e164="+8613812340001", reason=""))
+    there: dict[str, str] = {}
+    for turn in range(2):  # into an empty list, and into one that holds some
+        rows = [(f"T{turn} N{i}", draw.choice(["12", f"1381234{draw.randrange(25):04}"])) for i in range(30)]
+        job = floor.import_(("name,phone\n" + "\n".join(",".join(r) for r in rows)).encode())
+        told = dict.fromkeys(("accepted", "rejected", "blacklisted", "duplicate_file", "duplicate_list"), 0)
+        seen: set[str] = set()
+        for name, number in rows:
+            if number == "12":
+                told["rejected"] += 1
+            elif number == "13812340001":
+                # The blacklist is asked for what is staged: for the first row of a number that is still remembered.
+                told["blacklisted"] += 1
+            elif number in seen:
+                told["duplicate_file"] += 1
+            elif number in there:
+                told["duplicate_list"] += 1
+            else:
+                there[number], told["accepted"] = name, told["accepted"] + 1
+            seen.add(number)
+        got = counts(job, *told)
+        of_black = sum(n == "13812340001" for _, n in rows)
+        assert got["blacklisted"] + got["duplicate_file"] == told["blacklisted"] + told["duplicate_file"]
+        assert got["blacklisted"] >= min(1, of_black)
+        assert {k: v for k, v in got.items() if k in ("accepted", "rejected", "duplicate_list")} == {
+            k: told[k] for k in ("accepted", "rejected", "duplicate_list")
+        }
+        assert len(floor.rejected(job).splitlines()) == 1 + 30 - got["accepted"]
+        assert {phone: lead.name for phone, lead in floor.leads().items()} == {f"+86{n}": v for n, v in there.items()}
