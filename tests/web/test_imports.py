@@ -63,6 +63,14 @@ def test_a_file_is_uploaded_previewed_imported_and_its_rejected_rows_fetched(own
     assert len(rejected.data.decode("utf-8-sig").splitlines()) == 3
 
 
+@pytest.mark.promise("L1")
+def test_a_file_larger_than_any_other_request_is_uploaded_whole(owner: Browser, var: Path) -> None:
+    content = b"phone\n" + b"13812345678\n" * 500_000
+    job = upload(owner, content)
+    assert (job["status"], job["size_bytes"]) == (201, len(content))
+    assert [p.stat().st_size for p in var.rglob("*.upload")] == [len(content)]
+
+
 def test_what_was_chosen_for_an_import_is_there_again_for_who_comes_back_to_it(owner: Browser, enterprise: int) -> None:
     path = f"/api/imports/{upload(owner)['id']}"
     assert owner.get(path).get_json()["settings"] == {}
