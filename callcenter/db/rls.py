@@ -17,7 +17,16 @@ _OWN = "nullif(current_setting('app.tenant', true), '')::bigint"
 _KEY_COLUMN = {"enterprise": "id"}
 # Of the platform alone: the application role has no business in them.
 PLATFORM_TABLES = frozenset(
-    {"alembic_version", "announcement", "parked_receipt", "text_carrier", "text_price", "text_route", "unclaimed_text"}
+    {
+        "alembic_version",
+        "announcement",
+        "parked_receipt",
+        "parted_text",
+        "text_carrier",
+        "text_price",
+        "text_route",
+        "unclaimed_text",
+    }
 )
 APPEND_ONLY = frozenset({"audit_entry", "ledger_entry"})  # for the application
 

@@ -36,8 +36,8 @@ from callcenter.log import set_up
 from smsgateway.carriers import registry, sweeping
 from smsgateway.carriers.dispatch import Dispatcher, facts_of
 from smsgateway.carriers.models import TextCarrier
-from smsgateway.carriers.port import Carrier, Health, Inbound, Listener, Outcome, Outgoing, Returned
-from smsgateway.inbound.taking import take_all
+from smsgateway.carriers.port import Carrier, Health, Listener, Outcome, Outgoing, Returned
+from smsgateway.inbound import parts
 from smsgateway.sending import preparer
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,9 @@ def prepare() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    loops: dict[str, Callable[[threading.Event], None]] = {"preparer": preparer.run, "sweeper": sweeping.run}
+    loops: dict[str, Callable[[threading.Event], None]] = {
+        "preparer": preparer.run, "sweeper": sweeping.run, "parts": parts.run,
+    }  # fmt: skip
     threads = [threading.Thread(target=_keep_running, args=(n, run, stop), name=n) for n, run in loops.items()]
     for thread in threads:
         thread.start()
@@ -272,14 +274,11 @@ async def run_carriers(group: str, stop: asyncio.Event) -> None:
         if stop.is_set():
             return
 
-    def take(inbounds: Sequence[Inbound], carrier_id: int) -> object:
-        return take_all(inbounds, carrier_id)
-
     settings = config.load()
     file = settings.run_dir / f"texts-{re.sub(r'[^A-Za-z0-9_.-]', '_', group)}.handed"
     by = f"{group}/{ids.new_id()}"
     dispatcher = Dispatcher(
-        by, [facts_of(r) for r in rows.values()], lambda i, listener: connect(rows[i], listener), take, file
+        by, [facts_of(r) for r in rows.values()], lambda i, listener: connect(rows[i], listener), parts.take_all, file
     )
     await dispatcher.start()
     log.info("group %s runs carriers %s", group, ", ".join(r.name for r in rows.values()))

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from callcenter.clock import utc_now, wall_s
 from smsgateway.carriers import cmpp_pdu as pdu
 from smsgateway.carriers import settings as declared
-from smsgateway.carriers import smpp_pdu
+from smsgateway.carriers import smpp_header
 from smsgateway.carriers.cmpp_bind import LOST, NOT_WRITTEN, Bind, Refused, Result
 from smsgateway.carriers.cmpp_pdu import Deliver, Submit, Version
 from smsgateway.carriers.models import TextCarrier
@@ -26,13 +26,13 @@ from smsgateway.carriers.port import (
     Lost,
     Outcome,
     Outgoing,
+    Part,
     Receipt,
     ReceiptStatus,
     Rejected,
     Returned,
 )
 from smsgateway.carriers.settings import Setting, SettingKind
-from smsgateway.carriers.smpp_join import Joiner, Key
 from smsgateway.segments import MULTI, SINGLE, Encoding
 from smsgateway.texts import Kind
 
@@ -135,10 +135,8 @@ class Cmpp:
     def __init__(self, settings: Mapping[str, Any], window: int, listener: Listener, name: str = "") -> None:
         self.settings, self.window, self.listener, self.name = settings, max(1, window), listener, name
         self.version = Version.V3 if settings["version"] == "3.0" else Version.V2
-        self._joiner = Joiner(float(settings["join_s"]), "default")
         self._links = [Link(self) for _ in range(int(settings["binds"]))]
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: dict[Key, list[tuple[Bind, int, int]]] = {}
         self._unstored = 0
         self._ref = random.randrange(256)
         self._stopping = False
@@ -147,7 +145,6 @@ class Cmpp:
         """Connect, and keep connected."""
         for link in self._links:
             self._spawn(link.run())
-        self._spawn(self._give_up_parts())
         self.tell_health()
 
     async def stop(self, grace_s: float) -> None:
@@ -214,7 +211,6 @@ class Cmpp:
         if self._unstored >= MOST_UNSTORED:
             bind.answer_deliver(sequence, message.msg_id, pdu.FLOW_CONTROL)
             return
-        held = [(bind, sequence, message.msg_id)]
         if message.is_receipt:
             try:
                 report = pdu.report(message.content)
@@ -224,24 +220,16 @@ class Cmpp:
                 return
             status = _STATS.get(report.stat.upper(), ReceiptStatus.FAILED)
             receipt = Receipt(str(report.msg_id), status, report.stat, _stamp(report.done))
-            self._spawn(self._store(self.listener.receipt(receipt), held))
+            self._spawn(self._store(self.listener.receipt(receipt), bind, sequence, message.msg_id))
             return
-        key, said = self._joiner.take(_short_message(message), wall_s())
-        if key is None:
-            self._tell(message.sender, message.to, said or "", held)
-            return
-        waiting = self._held.setdefault(key, [])
-        waiting += held
-        if said is not None:
-            self._tell(message.sender, message.to, said, self._held.pop(key))
-
-    def _tell(self, sender: str, to: str, said: str, held: list[tuple[Bind, int, int]]) -> None:
-        digits = sender.removeprefix("+")
+        digits = message.sender.removeprefix("+")
         number = f"+86{digits}" if len(digits) == 11 and digits.startswith("1") else f"+{digits}"
-        inbound = Inbound(number if digits.isdigit() else sender, to, said.replace("\x00", ""), wall_s())
-        self._spawn(self._store(self.listener.inbound(inbound), held))
+        sender = number if digits.isdigit() else message.sender
+        part, said = read(message, float(self.settings["join_s"]))
+        inbound = Inbound(sender, message.to, said, wall_s(), part=part)
+        self._spawn(self._store(self.listener.inbound(inbound), bind, sequence, message.msg_id))
 
-    async def _store(self, storing: Awaitable[None], held: list[tuple[Bind, int, int]]) -> None:
+    async def _store(self, storing: Awaitable[None], bind: Bind, sequence: int, msg_id: int) -> None:
         result = pdu.FLOW_CONTROL
         self._unstored += 1
         try:
@@ -251,15 +239,7 @@ class Cmpp:
             log.exception("carrier %s: what it told could not be stored; it is asked to tell it again", self.name)
         finally:
             self._unstored -= 1
-            for bind, sequence, msg_id in held:
-                bind.answer_deliver(sequence, msg_id, result)
-
-    async def _give_up_parts(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            for key, said in self._joiner.overdue(wall_s()):
-                log.warning("carrier %s: a text of %d parts is taken without all of them", self.name, key[3])
-                self._tell(key[0], key[1], said, self._held.pop(key, []))
+            bind.answer_deliver(sequence, msg_id, result)
 
     def tell_health(self) -> None:
         """Tell how many connections are up, and what keeps the others."""
@@ -330,17 +310,19 @@ class Link:
             self.bind = None
 
 
-def _short_message(message: Deliver) -> smpp_pdu.ShortMessage:
-    """`message` in the form that `Joiner` takes: its text as UCS-2, its header kept."""
-    header, raw = b"", message.content
+def read(message: Deliver, wait_s: float) -> tuple[Part | None, str]:
+    """Where the text stands among its parts (None: it is whole), and its words. `wait_s` as in `Part`."""
+    part, raw = None, message.content
     if message.udhi and raw:
-        header, raw = raw[: raw[0] + 1], raw[raw[0] + 1 :]
+        header, raw = smpp_header.cut(raw)
+        part = smpp_header.concatenation(header, wait_s)
     if message.format == GBK:
-        raw = raw.decode("gb18030", "replace").encode("utf-16-be")
-    elif message.format != UCS2:
-        raw = raw.decode("latin-1").encode("utf-16-be")
-    flag = smpp_pdu.UDH_INDICATOR if header else 0
-    return smpp_pdu.ShortMessage(message.sender, 0, message.to, flag, UCS2, header + raw)
+        said = raw.decode("gb18030", "replace")
+    elif message.format == UCS2:
+        said = raw[: len(raw) & ~1].decode("utf-16-be", "replace")
+    else:
+        said = raw.decode("latin-1")
+    return part, said.replace("\x00", "")
 
 
 def _stamp(done: str) -> float:

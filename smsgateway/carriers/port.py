@@ -91,9 +91,20 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Where a part stands in a longer text: `number` from 1 to `total`; `ref` is the sender's name for the text. It
+    waits `wait_s` seconds for the others."""
+
+    ref: int
+    number: int
+    total: int
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
-    """A text that somebody sent to one of our numbers, its parts joined. `ref` names it for the carrier (a repeated
-    one is the same text); empty if it has no name."""
+    """A text that somebody sent to one of our numbers, or a `part` of one, as the carrier brought it. `ref` names it
+    for the carrier (a repeated one is the same text); empty if it has no name."""
 
     sender: str  # E.164 if it can be made so
     to: str
@@ -102,6 +113,7 @@ class Inbound:
     ref: str = ""
     subject: str = ""
     media: tuple[Attachment, ...] = ()
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)

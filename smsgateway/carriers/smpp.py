@@ -35,10 +35,10 @@ from smsgateway.carriers.port import (
 )
 from smsgateway.carriers.refs import normalise
 from smsgateway.carriers.smpp_bind import LOST, NOT_WRITTEN, Answer, Bind, BindRefused, Result
-from smsgateway.carriers.smpp_join import Joiner, Key
+from smsgateway.carriers.smpp_header import place_of
 from smsgateway.carriers.smpp_settings import SETTINGS as SETTINGS
 from smsgateway.carriers.smpp_settings import Settings
-from smsgateway.carriers.smpp_text import Writer
+from smsgateway.carriers.smpp_text import Writer, decode
 from smsgateway.texts import Kind
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,6 @@ MOST_WAIT_S = 60.0
 REFUSED_WAIT_S = 60.0  # a wrong password stays wrong
 STABLE_S = 30.0
 PART_TRIES_S = 30.0  # a throttled part behind one that was taken
-PART_ACK_S = 10.0  # how long the answer to a part of an incoming text waits for the other parts
 MOST_UNSTORED = 4000  # receipts and texts that are not stored yet; more are put off
 
 
@@ -76,19 +75,16 @@ class Smpp:
     def __init__(self, settings: Settings, window: int, listener: Listener, name: str = "") -> None:
         self.settings, self.window, self.listener, self.name = settings, max(1, window), listener, name
         self._writer = Writer(settings)
-        self._joiner = Joiner(settings.join_s, settings.gsm7)
         modes = (pdu.BIND_TRANSCEIVER,) if settings.mode == "transceiver" else (pdu.BIND_TRANSMITTER, pdu.BIND_RECEIVER)
         self._links = [Link(self, command) for _ in range(settings.binds) for command in modes]
         self._tasks: set[asyncio.Task[None]] = set()
         self._unstored = 0
-        self._held: dict[Key, list[tuple[Bind, pdu.Pdu]]] = {}
         self._stopping = False
 
     async def start(self) -> None:
         """Connect all links, and keep them connected."""
         for link in self._links:
             self._spawn(link.run())
-        self._spawn(self._give_up_parts())
         self.tell_health()
 
     async def stop(self, grace_s: float) -> None:
@@ -183,41 +179,28 @@ class Smpp:
                 log.warning("carrier %s: a receipt that says nothing of use", self.name)
                 bind.answer_message(received, pdu.OK)
                 return
-            self._store(self.listener.receipt(receipt), ((bind, received),))
+            self._store(self.listener.receipt(receipt), bind, received)
             return
-        key, said = self._joiner.take(message, now)
-        if key is not None:
-            held = self._held.setdefault(key, [])
-            held.append((bind, received))
-            if said is None:
-                asyncio.get_running_loop().call_later(PART_ACK_S, self._answer_part, key, bind, received)
-                return
-            self._held.pop(key, None)
-            self._store(
-                self.listener.inbound(
-                    self._inbound(message.source, message.source_ton, message.destination, said, now)
-                ),
-                tuple(held),
-            )
-            return
-        inbound = self._inbound(message.source, message.source_ton, message.destination, said or "", now)
-        self._store(self.listener.inbound(inbound), ((bind, received),))
+        part, raw = place_of(message, self.settings.join_s)
+        said = decode(message.data_coding, raw, default=self.settings.gsm7)
+        sender = self._sender(message.source, message.source_ton)
+        inbound = Inbound(sender, message.destination, said.replace("\x00", ""), now, part=part)
+        self._store(self.listener.inbound(inbound), bind, received)
 
-    def _inbound(self, source: str, ton: int, to: str, said: str, now: float) -> Inbound:
-        sender = source
+    def _sender(self, source: str, ton: int) -> str:
         if source.isascii() and source.isdigit():
             if ton == 1:
-                sender = f"+{source}"
-            elif self.settings.destination_strip and not source.startswith("0"):
-                sender = f"{self.settings.destination_strip}{source}"
-        return Inbound(sender, to, said.replace("\x00", ""), now)
+                return f"+{source}"
+            if self.settings.destination_strip and not source.startswith("0"):
+                return f"{self.settings.destination_strip}{source}"
+        return source
 
-    def _store(self, storing: Awaitable[None], parts: tuple[tuple[Bind, pdu.Pdu], ...]) -> None:
+    def _store(self, storing: Awaitable[None], bind: Bind, received: pdu.Pdu) -> None:
         """Answer the carrier when what it told is stored; if it can't be, ask it to come again."""
         self._unstored += 1
-        self._spawn(self._stored(storing, parts))
+        self._spawn(self._stored(storing, bind, received))
 
-    async def _stored(self, storing: Awaitable[None], parts: tuple[tuple[Bind, pdu.Pdu], ...]) -> None:
+    async def _stored(self, storing: Awaitable[None], bind: Bind, received: pdu.Pdu) -> None:
         status = consts.SMPP_ESME_RX_T_APPN
         try:
             await storing
@@ -226,27 +209,7 @@ class Smpp:
             log.exception("carrier %s: what it told could not be stored; it is asked to tell it again", self.name)
         finally:
             self._unstored -= 1
-            for bind, received in parts:
-                bind.answer_message(received, status)
-
-    def _answer_part(self, key: Key, bind: Bind, received: pdu.Pdu) -> None:
-        """The other parts take long: answer, or the carrier takes us for dead. From here the part is in memory only."""
-        held = self._held.get(key)
-        if held and (bind, received) in held:
-            held.remove((bind, received))
-            if not held:
-                del self._held[key]
-            bind.answer_message(received, pdu.OK)
-
-    async def _give_up_parts(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            now = wall_s()
-            for key, said in self._joiner.overdue(now):
-                parts = tuple(self._held.pop(key, ()))
-                log.warning("carrier %s: a text of %d parts is taken without all of them", self.name, key[3])
-                ton = 1 if len(key[0]) > 6 else 0
-                self._store(self.listener.inbound(self._inbound(key[0], ton, key[1], said, now)), parts)
+            bind.answer_message(received, status)
 
     # -- links
 

@@ -67,6 +67,28 @@ class InboundText(Base, Numbered, TenantOwned):
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
 
+class PartedText(Base, Numbered):
+    """A long text whose parts come one by one: `parts` has the words of each by its number ("1" …). Of the platform:
+    whose it is, is asked when it is whole, or when `due_at` is over. After that it is kept for a while, so that a part
+    that comes again is known for what it is."""
+
+    __tablename__ = "parted_text"
+    __table_args__ = (
+        Index("ix_parted_text_key", "carrier_id", "sender", "ref"),
+        Index("ix_parted_text_due", "due_at", postgresql_where=text("taken_at IS NULL")),
+        Index("ix_parted_text_taken", "taken_at", postgresql_where=text("taken_at IS NOT NULL")),
+    )
+    carrier_id: Mapped[int] = mapped_column(BigInteger)
+    sender: Mapped[str] = mapped_column(Text)
+    to: Mapped[str] = mapped_column(Text)
+    ref: Mapped[int]
+    total: Mapped[int] = mapped_column(SmallInteger)
+    parts: Mapped[dict[str, Any]]
+    at: Mapped[datetime]  # when the first came
+    due_at: Mapped[datetime]
+    taken_at: Mapped[datetime | None]
+
+
 class UnclaimedText(Base, Numbered, Stamped):
     """A text that came to a number of nobody. Of the platform: its operator gives it to an enterprise."""
 

@@ -280,7 +280,7 @@ async def test_links_are_enquired_both_ways_and_unbound_by_either_side(smsc: Sms
 
 
 @pytest.mark.promise("S7")
-async def test_incoming_texts_are_joined_and_kept_until_they_are_stored(smsc: Smsc) -> None:
+async def test_incoming_texts_and_parts_are_the_carriers_until_they_are_stored(smsc: Smsc) -> None:
     peer = smsc()
     async with carrier(peer.port) as (_, told):
         peer.tell("deliver", {"from": "8613900000001", "to": "10690001", "text": "退订", "dc": 8})
@@ -288,8 +288,10 @@ async def test_incoming_texts_are_joined_and_kept_until_they_are_stored(smsc: Sm
         peer.tell(
             "deliver", {"from": "8613900000001", "to": "10690001", "parts": ["one ", "two"], "ref": 4, "sar": True}
         )
-        await told.until(lambda t: len(t.inbound) == 3)
-        assert [i.body for i in told.inbound] == ["退订", "first second", "one two"]
+        await told.until(lambda t: len(t.inbound) == 5)
+        assert [(i.body, i.part and (i.part.ref, i.part.number, i.part.total)) for i in told.inbound] == [
+            ("退订", None), ("first ", (3, 1, 2)), ("second", (3, 2, 2)), ("one ", (4, 1, 2)), ("two", (4, 2, 2)),
+        ]  # fmt: skip
         assert {(i.sender, i.to) for i in told.inbound} == {("+8613900000001", "10690001")}
         # Told to the SMSC only once they are stored.
         end = time.monotonic() + 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +12,10 @@ from hypothesis import strategies as st
 from smpplib import smpp as smpplib_codec
 
 from smsgateway import segments
-from smsgateway.carriers import smpp_join, smpp_pdu, smpp_receipts, smpp_settings, smpp_text
+from smsgateway.carriers import smpp_header, smpp_pdu, smpp_receipts, smpp_settings, smpp_text
 from smsgateway.carriers.port import Outgoing, ReceiptStatus
 from smsgateway.carriers.refs import NOTATIONS, Notation, normalise, other_spellings
+from smsgateway.inbound import parts
 from smsgateway.texts import Kind
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC).timestamp()
@@ -86,7 +86,7 @@ def test_a_body_that_makes_no_sense_is_malformed_and_nothing_else(raw: bytes) ->
             assert error.status
             continue
         smpp_receipts.read(message, settings(), NOW)
-        smpp_join.Joiner(300, "default").take(message, NOW)
+        smpp_header.place_of(message, 300)
     smpp_pdu.message_id(raw)
 
 
@@ -101,7 +101,7 @@ def test_a_body_cut_short_or_with_a_flipped_byte_never_raises_anything_else(data
     except smpp_pdu.Malformed:
         return
     smpp_receipts.read(message, settings(), NOW)
-    smpp_join.Joiner(300, "default").take(message, NOW)
+    smpp_header.place_of(message, 300)
 
 
 # -- alphabets and long texts
@@ -127,8 +127,7 @@ def test_parts_are_those_that_are_charged_and_join_to_the_text(body: str) -> Non
 def test_long_texts_leave_in_parts_that_fit_and_are_put_together_again(long: str, body: str) -> None:
     given = settings(long=long)
     written = bodies(body, given)
-    joiner = smpp_join.Joiner(given.join_s, given.gsm7)
-    said = None
+    said: dict[str, str] = {}
     for raw in reversed(written):
         message = smpp_pdu.short_message(raw)
         octets = len(message.message)
@@ -137,10 +136,10 @@ def test_long_texts_leave_in_parts_that_fit_and_are_put_together_again(long: str
         else:
             header = message.message[0] + 1 if message.esm_class & 0x40 else 0
             assert octets - header <= (160 * 7 - header * 8) // 7
-        assert said is None
-        _, said = joiner.take(message, NOW)
-    assert said == body
-    assert len(joiner) == 0
+        place, rest = smpp_header.place_of(message, given.join_s)
+        assert place is not None and (place.total, place.wait_s) == (len(written), given.join_s)
+        said[str(place.number)] = smpp_text.decode(message.data_coding, rest, default=given.gsm7)
+    assert parts.joined(said, len(written)) == body
 
 
 def test_a_payload_carries_a_long_text_whole() -> None:
@@ -262,45 +261,11 @@ def test_references_of_both_sides_meet_in_one_notation() -> None:
 # -- parts of texts that come in
 
 
-def part(number: int, total: int, said: str, ref: int = 9, source: str = "86138") -> smpp_pdu.ShortMessage:
-    header = bytes((5, 0, 3, ref, total, number))
-    return smpp_pdu.ShortMessage(source, 1, "10690", 0x40, 0, header + smpp_text.to_gsm(said), {})
-
-
-@pytest.mark.promise("S7")
-def test_parts_are_joined_in_order_whoever_comes_first_and_twice() -> None:
-    joiner = smpp_join.Joiner(300, "default")
-    assert joiner.take(part(3, 3, "c"), NOW)[1] is None
-    assert joiner.take(part(1, 3, "a"), NOW)[1] is None
-    assert joiner.take(part(1, 3, "a"), NOW)[1] is None
-    assert joiner.take(part(1, 3, "other", source="86139"), NOW)[1] is None
-    assert joiner.take(part(2, 3, "b"), NOW)[1] == "abc"
-    assert len(joiner) == 1
-
-
-def test_what_is_there_is_taken_when_the_rest_does_not_come() -> None:
-    joiner = smpp_join.Joiner(60, "default")
-    joiner.take(part(1, 4, "a"), NOW)
-    joiner.take(part(4, 4, "d"), NOW + 5)
-    assert joiner.overdue(NOW + 59) == []
-    assert [said for _, said in joiner.overdue(NOW + 60)] == ["a[…]d"]
-    assert len(joiner) == 0
-
-
-def test_memory_for_parts_is_bounded() -> None:
-    joiner = smpp_join.Joiner(300, "default")
-    began = time.monotonic()
-    for n in range(smpp_join.MOST_TEXTS + 50):
-        joiner.take(part(1, 2, "x", ref=n % 256, source=str(n)), NOW)
-    assert len(joiner) == smpp_join.MOST_TEXTS
-    assert time.monotonic() - began < 5
-
-
 def test_a_header_that_makes_no_sense_leaves_the_text_whole() -> None:
     for header in (b"\x05\x00\x03\x09\x00\x01", b"\x05\x00\x03\x09\x02\x03", b"\x02\x70\x00", b"\xff"):
         message = smpp_pdu.ShortMessage("86138", 1, "10690", 0x40, 0, header + b"hi", {})
-        key, said = smpp_join.Joiner(300, "default").take(message, NOW)
-        assert key is None and said is not None
+        place, _ = smpp_header.place_of(message, 300)
+        assert place is None
 
 
 # -- settings
