@@ -66,6 +66,7 @@ const STATES = { DELIVRD: 2, EXPIRED: 3, DELETED: 4, UNDELIV: 5, ACCEPTD: 6, REJ
 
 // A receipt is sent until it is acknowledged: again when a receiver binds, and a second after it was refused.
 const owed = new Set();
+const unstored = new Set(); // parts of texts to us that are kept until they are stored
 
 function sendReceipt(recipient, source, id, stat) {
   const receipt = [recipient, source, id, stat];
@@ -171,6 +172,7 @@ function onSession(session) {
       figures.binds++;
       session.receives = command !== "bind_transmitter";
       if (session.receives) for (const receipt of owed) trySend(receipt);
+      if (session.receives) for (const one of unstored) sendText(one);
       say({ event: "bind", command });
     });
   }
@@ -187,11 +189,12 @@ function onSession(session) {
   session.on("generic_nack", () => figures.nacks++);
 }
 
+// A text to us, or those of its parts that are named in `only`; with `keep`, again to whoever binds until it is stored.
 function deliver(text) {
-  const session = receiver();
   const body = { source_addr_ton: 1, source_addr: text.from, destination_addr: text.to, data_coding: text.dc || 0 };
   const parts = text.parts || [null];
   parts.forEach((part, i) => {
+    if (text.only && !text.only.includes(i + 1)) return;
     const one = { ...body };
     if (part === null) one.short_message = text.text;
     else if (text.sar) Object.assign(one, { short_message: part, sar_msg_ref_num: text.ref, sar_total_segments: parts.length, sar_segment_seqnum: i + 1 });
@@ -199,9 +202,18 @@ function deliver(text) {
       one.esm_class = 0x40;
       one.short_message = { udh: Buffer.from([5, 0, 3, text.ref, parts.length, i + 1]), message: part };
     }
-    session.deliver_sm(one, (answer) => {
-      if (answer.command_status === 0) figures.inbound_stored++;
-    });
+    if (text.keep) unstored.add(one);
+    sendText(one);
+  });
+}
+
+function sendText(one) {
+  const session = receiver();
+  if (!session) return;
+  session.deliver_sm(one, (answer) => {
+    if (answer.command_status) return;
+    figures.inbound_stored++;
+    unstored.delete(one);
   });
 }
 

@@ -40,7 +40,7 @@ def clean() -> None:
     """Empty what the tests here write, which is much less to do than emptying everything."""
     tables = (
         "text_message, text_part, text_send, parked_receipt, ledger_entry, purse_reservation, purse_account,"
-        " top_up_order, text_price, text_route, text_carrier, opt_out, blacklist_entry"
+        " top_up_order, text_price, text_route, text_carrier, opt_out, blacklist_entry, parted_text, unclaimed_text"
     )
     with platform_session() as session:
         session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))

@@ -100,6 +100,40 @@ def test_a_carriers_process_killed_in_the_middle_loses_and_doubles_nothing(tmp_p
     assert gateway.send(send).state == "done"
 
 
+def long_texts_taken() -> list[str]:
+    with platform_session() as session:
+        return list(session.scalars(text("SELECT body FROM unclaimed_text ORDER BY body")))
+
+
+@pytest.mark.promise("P4")
+def test_parts_of_incoming_texts_outlive_the_process_that_got_them(tmp_path: Path, smsc: Smsc) -> None:
+    peer = smsc()
+    over(peer)
+    asked = [[f"text {n}, ", "its middle, ", "and its end"] for n in range(60)]
+
+    def deliver(*numbers: int) -> None:
+        for n, parts in enumerate(asked):
+            peer.tell("deliver", {"from": f"86139{n:08d}", "to": "1069", "parts": parts, "ref": n, "only": numbers,
+                                  "keep": True})  # fmt: skip
+
+    with process(tmp_path, "carrier", "g") as first:
+        until(lambda: peer.figures()["binds"])
+        deliver(3)
+        until(lambda: peer.figures()["inbound_stored"] == len(asked))
+        deliver(1)
+        until(lambda: peer.figures()["inbound_stored"] >= len(asked) + 5)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    with process(tmp_path, "carrier", "g"):
+        until(lambda: peer.figures()["binds"] == 2)
+        deliver(2)
+        deliver(1)  # again
+        until(lambda: peer.figures()["inbound_stored"] >= 4 * len(asked))
+        assert long_texts_taken() == sorted("".join(parts) for parts in asked)
+    with platform_session() as session:
+        assert not session.scalar(text("SELECT count(*) FROM parted_text WHERE taken_at IS NULL"))
+
+
 @pytest.mark.promise("P3")
 def test_a_process_that_is_told_to_end_leaves_no_doubt(tmp_path: Path, smsc: Smsc) -> None:
     peer, asked = smsc(answer_delay_ms=50), 2000
