@@ -163,7 +163,9 @@ def sentence(fault: Fault) -> str:
             return f"A text can have at most {MAX_LENGTH:,} characters."
 
 
-def signed(body: str, signature: str) -> str:
-    """`body` with 【signature】 in front, unless it already starts with a signature in such brackets."""
+def signed(body: str, signature: str, *, always: bool = False) -> str:
+    """`body` with 【signature】 in front, unless it already starts with a signature in such brackets; `always`: with
+    this very one."""
     name = signature.strip().strip("【】").strip()
-    return body if not name or _SIGNED.match(body) else f"【{name}】{body}"
+    there = body.lstrip().startswith(f"【{name}】") if always else _SIGNED.match(body)
+    return body if not name or there else f"【{name}】{body}"

@@ -15,7 +15,7 @@ from callcenter.errors import AppError
 from smsgateway.models import TextTemplate
 from smsgateway.sending.actions import ask_in
 from smsgateway.sending.new import NewSend
-from smsgateway.sending.options import signature_of
+from smsgateway.sending.signing import signature_of
 from smsgateway.texts import Kind, Purpose, Source
 
 log = logging.getLogger(__name__)

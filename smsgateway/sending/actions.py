@@ -22,6 +22,7 @@ from smsgateway.checks.account import check as check_account
 from smsgateway.models import TextSend, TextTemplate
 from smsgateway.sending.new import NewSend
 from smsgateway.sending.resolving import Resolver, check_body, instant, own_keys, pictures
+from smsgateway.sending.signing import signing_of
 from smsgateway.sending.world import account_of
 
 CHANNEL: Final = "text_sends"  # what the preparer listens to
@@ -86,19 +87,15 @@ def _values(session: Session, actor: Actor, new: NewSend, own: Enterprise, now: 
         raise InvalidInput("Check the marked fields.", fields={"template_id": "This template is not there any more."})
     body = templates.clean(new.body.replace("\r\n", "\n")).strip("\n")
     subject = templates.clean(new.subject).strip()
-    signature = templates.clean(new.signature).strip().strip("【】").strip()
-    if len(signature) > templates.MAX_SIGNATURE or any(c in signature for c in "【】\n{}"):
-        raise InvalidInput(
-            "Check the marked fields.",
-            fields={"signature": f"At most {templates.MAX_SIGNATURE} characters, without brackets and braces."},
-        )
+    signing = signing_of(session, actor.tenant_id)
+    signature = signing.of(new.signature)
     resolver = Resolver(session, actor, own)
     audience = resolver.resolve(new)
     media = pictures(actor, new)
     check_body(new.kind, subject, body, media, own_keys(field_defs(session), audience))
     return {
         "kind": new.kind, "purpose": new.purpose, "source": new.source.value, "subject": subject,
-        "body": templates.signed(body, signature), "signature": signature, "media": media,
+        "body": signing.signed(body, signature), "signature": signature, "media": media,
         "template_id": new.template_id, "rule_id": new.rule_id, "call_id": new.call_id,
         "sender_id": sender.id if sender is not None else None,
         "service_number": (sender.service_number or "") if sender is not None else "",

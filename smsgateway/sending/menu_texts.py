@@ -12,7 +12,7 @@ from callcenter.errors import AppError
 from callcenter.log import mask_numbers
 from smsgateway.sending.actions import ask_in
 from smsgateway.sending.new import NewSend
-from smsgateway.sending.options import signature_of
+from smsgateway.sending.signing import signature_of
 from smsgateway.texts import Purpose, Source
 
 log = logging.getLogger(__name__)

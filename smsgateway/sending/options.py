@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import phonenumbers
@@ -16,16 +15,8 @@ from crm.queries.fields import field_defs
 from smsgateway import route_table, templates
 from smsgateway.purse.models import PurseAccount
 from smsgateway.sending.new import MAX_NUMBERS, MAX_PARTS
+from smsgateway.sending.signing import signing_of
 from smsgateway.texts import Kind, Purpose
-
-SIGNATURE = "text_signature"  # key of the enterprise's settings
-
-
-def signature_of(session: Session, tenant_id: int) -> str:
-    """What the enterprise signs its texts with, unless a sender writes another one."""
-    own = session.get_one(Enterprise, tenant_id)
-    name = re.sub(r"[【】{}\s]+", " ", str(own.settings.get(SIGNATURE) or own.name))
-    return name.strip()[: templates.MAX_SIGNATURE]
 
 
 def options(session: Session, actor: Actor) -> dict[str, Any]:
@@ -35,6 +26,7 @@ def options(session: Session, actor: Actor) -> dict[str, Any]:
     accounts = {a.kind: a for a in session.scalars(select(PurseAccount))}
     number = phonenumbers.example_number_for_type(own.country, phonenumbers.PhoneNumberType.MOBILE)
     phone = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number is not None else ""
+    signing = signing_of(session, actor.tenant_id)
     routes = route_table.of(actor.tenant_id)
     kinds: dict[str, Any] = {}
     for kind in Kind:
@@ -48,7 +40,8 @@ def options(session: Session, actor: Actor) -> dict[str, Any]:
     own_fields = [{"token": f"field.{f.key}", "label": f.label} for f in field_defs(session).values()]
     return {
         "placeholders": [*({"token": f, "label": ""} for f in templates.FIELDS), *own_fields],
-        "signature": signature_of(session, actor.tenant_id),
+        "signature": signing.usual,
+        "signature_required": signing.required,
         "service_number": (sender.service_number or "") if sender is not None else "",
         "needs_approval": sender is not None and sender.texts_need_approval,
         "max_length": templates.MAX_LENGTH,

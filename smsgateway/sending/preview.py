@@ -22,6 +22,7 @@ from smsgateway.sending.facts import facts_of
 from smsgateway.sending.judging import Job, Judged, detail_of, job_of, judge
 from smsgateway.sending.new import NewSend
 from smsgateway.sending.resolving import Resolver, check_body, instant, own_keys, pictures
+from smsgateway.sending.signing import signing_of
 
 MOST: Final = 5000
 FIRST: Final = 100
@@ -40,10 +41,11 @@ def preview(actor: Actor, new: NewSend) -> dict[str, Any]:
         keys = own_keys(known.fields, audience)
         body = templates.clean(new.body.replace("\r\n", "\n")).strip("\n")
         check_body(new.kind, new.subject, body, pictures(actor, new), keys)
+        signing = signing_of(session, actor.tenant_id)
         sender = session.get(User, actor.user_id) if actor.user_id is not None else None
         send = TextSend(
             tenant_id=actor.tenant_id, kind=new.kind, purpose=new.purpose, subject=new.subject.strip(),
-            body=templates.signed(body, new.signature), sender_id=actor.user_id, local_time=new.local_time,
+            body=signing.signed(body, signing.of(new.signature)), sender_id=actor.user_id, local_time=new.local_time,
             not_before=instant(new.not_before, own, utc_now()), outside_hours=new.outside_hours,
             needs_approval=sender is not None and sender.texts_need_approval,
         )  # fmt: skip

@@ -31,8 +31,8 @@ from crm.queries.fields import field_defs
 from smsgateway.models import TextRule, TextSend, TextTemplate
 from smsgateway.sending.actions import ask_in
 from smsgateway.sending.new import NewSend
-from smsgateway.sending.options import signature_of
 from smsgateway.sending.queries import pairs
+from smsgateway.sending.signing import signature_of
 from smsgateway.texts import Source
 
 log = logging.getLogger(__name__)

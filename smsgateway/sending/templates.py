@@ -21,8 +21,8 @@ from smsgateway.models import TextRule, TextSend, TextTemplate
 from smsgateway.sending import media
 from smsgateway.sending.actions import ask
 from smsgateway.sending.new import NewSend
-from smsgateway.sending.options import signature_of
 from smsgateway.sending.resolving import check_body
+from smsgateway.sending.signing import signature_of
 from smsgateway.texts import Source
 
 _COLUMNS = ("name", "kind", "purpose", "subject", "body", "media", "enabled", "at_desk")

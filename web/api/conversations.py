@@ -16,7 +16,7 @@ from smsgateway.inbound import conversations
 from smsgateway.inbound.models import InboundText
 from smsgateway.sending.actions import ask_in
 from smsgateway.sending.new import NewSend
-from smsgateway.sending.options import signature_of
+from smsgateway.sending.signing import signature_of
 from smsgateway.texts import Purpose, Source
 from web.http import PageQuery, current_actor, paged, requires, tenant_id
 from web.schemas.conversations import (

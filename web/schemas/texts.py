@@ -353,6 +353,7 @@ class TextOptionsSchema(Schema):
 
     placeholders = fields.List(fields.Nested(PlaceholderSchema), required=True)
     signature = fields.String(required=True, metadata={"description": "the enterprise's usual one"})
+    signature_required = fields.Boolean(required=True, metadata={"description": "no other one may be written"})
     service_number = fields.String(required=True)
     needs_approval = fields.Boolean(required=True)
     max_length = fields.Integer(required=True, strict=True)

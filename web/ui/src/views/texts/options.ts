@@ -2,8 +2,14 @@
 import { shallowRef } from "vue";
 import { api, type Schemas } from "@/api/client";
 import { failed } from "@/kit";
+import { signed } from "./signed";
 
 const options = shallowRef<Schemas["TextOptions"] | null>(null);
+
+/** `body` as it goes out: with the usual signature, or with the one given. */
+export function sign(body: string, signature?: string): string {
+  return signed(body, signature ?? options.value?.signature ?? "", options.value?.signature_required ?? false);
+}
 
 export function useTextOptions() {
   const reload = async (): Promise<void> => {

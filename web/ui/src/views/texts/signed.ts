@@ -6,8 +6,9 @@ export function nameOf(signature: string): string {
   return signature.trim().replace(/^[【】]+|[【】]+$/g, "").trim();
 }
 
-/** `body` with 【signature】 in front, unless it starts with one already. */
-export function signed(body: string, signature: string): string {
+/** `body` with 【signature】 in front, unless it starts with one already; `always`: with this very one. */
+export function signed(body: string, signature: string, always: boolean): string {
   const name = nameOf(signature);
-  return name === "" || SIGNED.test(body) ? body : `【${name}】${body}`;
+  const there = always ? body.trimStart().startsWith(`【${name}】`) : SIGNED.test(body);
+  return name === "" || there ? body : `【${name}】${body}`;
 }
