@@ -30,7 +30,7 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    "media": Benchmark("cost and delay of recorded calls in a media worker, beside rtpengine", ("--rounds", "1")),
+    "media": Benchmark("cost and delay of recorded calls in a media worker, beside rtpengine"),
     "edge": Benchmark("cost of a browser's audio, beside rtpengine"),
     "sip": Benchmark("calls a second of the SIP adapter, beside SIPp", ("--seconds", "20")),
     "acd": Benchmark("waits of simulated queues, beside Erlang C and Erlang A"),
