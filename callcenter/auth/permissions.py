@@ -43,6 +43,8 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "tasks.write",
     "numbers.read",  # our numbers, where their calls go, calendars
     "numbers.write",
+    "knowledge.read",  # articles for answers during a call
+    "knowledge.write",
     "queues.read",  # queues, skills, their figures
     "queues.write",
     "board.read",  # live figures of all agents
@@ -69,6 +71,7 @@ PERMISSIONS: Final[tuple[str, ...]] = (
     "purse.order",  # order a top-up
     "audit.read",
     "enterprise.write",
+    "api.tokens",  # tokens for other systems, within what one may do oneself
 )
 
 _AGENT = (
@@ -86,6 +89,7 @@ _AGENT = (
     "prompts.read",
     "tasks.read",
     "tasks.write",
+    "knowledge.read",
     "texts.send",
     "texts.read",
 )
@@ -97,6 +101,7 @@ _SUPERVISOR = (
     "supervise.state",
     "supervise.message",
     "boards.write",
+    "knowledge.write",
     "queues.read",
     "numbers.read",
     "flows.read",
@@ -131,6 +136,7 @@ OPERATOR_PERMISSIONS: Final[tuple[str, ...]] = (
     "departments.read",
     "departments.write",
     "audit.read",
+    "api.tokens",
 )
 # Roles that allow everything that can be allowed in their enterprise, new functions too.
 WHOLE: Final[dict[str, tuple[str, ...]]] = {"owner": PERMISSIONS, "operator": OPERATOR_PERMISSIONS}

@@ -19,6 +19,7 @@ MODEL_MODULES = (
     "callcenter.prompts.models",
     "crm.models",
     "crm.addressbook.models",
+    "crm.knowledge.models",
     "ivr.models",
     "dialer.models",
     "callcenter.calls.models",
