@@ -97,7 +97,7 @@ class Agent:
     preview: dict[str, object] = field(default_factory=dict)  # the hopper entry offered
     wrapping: CallView | None = None  # the call whose wrap-up stands still while it rings again
     supervising: dict[str, Any] = field(default_factory=dict)  # as `AgentView.supervising`
-    device: str = "browser"  # or "number"
+    device: str = "browser"  # or "number", "sip"
     device_number: str = ""
     phone_leg: dict[str, Any] | None = None  # the dialog of a telephone that is the agent's phone
     queues: tuple[int, ...] = ()

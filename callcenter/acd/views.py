@@ -95,7 +95,7 @@ class AgentView:
     call: CallView | None = None
     campaigns: tuple[int, ...] = ()
     queues: tuple[int, ...] = ()
-    device: str = "browser"  # or "number"
+    device: str = "browser"  # or "number", "sip"
     supervising: dict[str, Any] = field(default_factory=dict)  # {agent_id, how, call_id} of one who listens in
     next_call_s: float | None = None  # expected wait, when predictive dialing knows it
 

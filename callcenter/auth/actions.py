@@ -20,6 +20,7 @@ from callcenter.auth.rights import check_roles, check_user
 from callcenter.db.outbox import settings_changed
 from callcenter.db.session import tenant_session
 from callcenter.errors import Conflict, InvalidInput, NotFound
+from callcenter.telephony.models import SipPhoneRow
 from callcenter.tenancy.models import Department, Enterprise
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,59}")
@@ -109,6 +110,8 @@ def delete_user(actor: Actor, user_id: int) -> None:
         check_user(session, actor, user, Access.FULL)
         record(session, actor, "delete", "user", user.id, name=user.name, before=_seen(session, user, list(user.roles)))
         settings_changed(session, "user", user.id)
+        for phone_id in session.scalars(select(SipPhoneRow.id).where(SipPhoneRow.user_id == user.id)):
+            settings_changed(session, "sip_phone", phone_id)  # it goes with the user
         session.delete(user)
 
 

@@ -61,7 +61,7 @@ class User(Base, Numbered, TenantOwned, Stamped):
     service_number: Mapped[str | None] = mapped_column(Text)
     texts_need_approval: Mapped[bool] = mapped_column(server_default=text("false"))
     locale: Mapped[str] = mapped_column(Text, server_default="zh-CN")  # or en
-    phone_device: Mapped[str] = mapped_column(Text, server_default="browser")  # or number
+    phone_device: Mapped[str] = mapped_column(Text, server_default="browser")  # or number, sip
     phone_number: Mapped[str] = mapped_column(Text, server_default="")  # E.164; of the telephone used as the phone
     failed_logins: Mapped[int] = mapped_column(server_default="0")
     locked_until: Mapped[datetime | None]

@@ -37,8 +37,8 @@ def change_profile(actor: Actor, *, locale: str | None = None, name: str | None 
 
 
 def choose_phone(actor: Actor, kind: str, number: str) -> None:
-    """What the actor speaks with from now on: `kind` browser, or number with `number` (E.164). The number is kept while
-    the browser is chosen."""
+    """What the actor speaks with from now on: `kind` browser, sip (his registered SIP phone), or number with `number`
+    (E.164), which is kept while another is chosen."""
     with tenant_session(actor.tenant_id) as session:
         user = _own(session, actor)
         before = {"phone_device": user.phone_device, "phone_number": user.phone_number}

@@ -7,6 +7,8 @@
     cfg:tenants            set: the tenants that have settings
     cfg:{tenant}           hash "entity:id" → document: settings, written by the relay, read by the engine
     live                   stream: documents for browsers → every web process
+    engines:sip            hash engine → "host:port" where its SIP phones register
+    registrations:{tenant} hash phone → where it is registered, written by the engine
     live:{tenant}          hash topic → the topic's newest document: what a snapshot is
 
 A live topic is a whole document, replaced as one (`agent:7`, `campaign:3`, `import:01J…`): a browser that missed some
@@ -35,6 +37,7 @@ FACTS_STREAM = "facts"
 RECORDER_GROUP = "recorder"
 LIVE_STREAM = "live"
 SETTINGS_TENANTS = "cfg:tenants"
+SIP_ADDRESSES = "engines:sip"
 LIVE_LENGTH = 20_000
 REPLY_EXPIRES_S = 30
 
@@ -57,6 +60,11 @@ def engine_of_key(tenant: int) -> str:
 def settings_key(tenant: int) -> str:
     """Key of the tenant's settings."""
     return f"cfg:{tenant}"
+
+
+def registrations_key(tenant: int) -> str:
+    """Hash of the tenant's SIP phones that are registered: phone id → `telephony.phones.Registration`."""
+    return f"registrations:{tenant}"
 
 
 def live_key(tenant: int) -> str:

@@ -19,7 +19,8 @@ from callcenter.numbers.documents import calendar_doc, number_doc
 from callcenter.numbers.models import CalendarRow, DidNumber
 from callcenter.prompts import queries as prompts
 from callcenter.prompts.models import Prompt
-from callcenter.telephony.models import TrunkRow
+from callcenter.telephony.models import SipPhoneRow, TrunkRow
+from callcenter.telephony.sip_phones import sip_phone_doc
 from callcenter.tenancy.models import Enterprise
 from crm.models import LeadList
 from dialer.models import Campaign, CampaignAgent
@@ -39,7 +40,13 @@ def changed(session: Session, entity: str, entity_id: int) -> Iterable[Named]:
         case "trunk":
             return [("trunk", entity_id, _trunk(session.get(TrunkRow, entity_id)))]
         case "user":
-            return [("user", entity_id, _user(session, session.get(User, entity_id)))]
+            phones = session.scalars(select(SipPhoneRow).where(SipPhoneRow.user_id == entity_id))
+            return [
+                ("user", entity_id, _user(session, session.get(User, entity_id))),
+                *(("sip_phone", phone.id, sip_phone_doc(session, phone)) for phone in phones),
+            ]
+        case "sip_phone":
+            return [("sip_phone", entity_id, sip_phone_doc(session, session.get(SipPhoneRow, entity_id)))]
         case "role":
             return [("user", u.id, _user(session, u)) for u in session.scalars(select(User))]
         case "rule_set" | "list" | "lead_list":
@@ -69,6 +76,10 @@ def everything(session: Session) -> Iterable[Named]:
         yield "prompt", prompt.id, prompts.document(prompt)
     for user in session.scalars(select(User)):
         yield "user", user.id, _user(session, user)
+    for phone in session.scalars(select(SipPhoneRow)):
+        doc = sip_phone_doc(session, phone)
+        if doc is not None:
+            yield "sip_phone", phone.id, doc
     for calendar in session.scalars(select(CalendarRow)):
         yield "calendar", calendar.id, _calendar(calendar)
     for number in session.scalars(select(DidNumber)):
@@ -149,14 +160,15 @@ def _trunk(t: TrunkRow | None) -> Document | None:
 def _user(session: Session, u: User | None) -> Document | None:
     if u is None:
         return None
-    permissions = session.scalars(
+    roles = session.scalars(
         select(Role.permissions)
         .join(UserRole, UserRole.role_id == Role.id)
         .where(UserRole.user_id == u.id, Role.enabled)
     )
-    agent = any("desk.use" in p for p in permissions)
+    permissions = {p for role in roles for p in role}
     return {
-        "name": u.name, "enabled": u.enabled, "agent": agent, "service_number": u.service_number,
+        "name": u.name, "enabled": u.enabled, "agent": "desk.use" in permissions,
+        "dials": "calls.dial" in permissions, "service_number": u.service_number,
         "skills": skills_of(session, [u.id]).get(u.id, {}), "voicemail_greeting": u.voicemail_greeting,
     }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -46,3 +46,15 @@ class TrunkRow(Base, Numbered, TenantOwned, Stamped):
     inbound_sources: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     inbound_channels: Mapped[int] = mapped_column(server_default="30")
     inbound_calls_per_second: Mapped[float] = mapped_column(server_default="10")
+
+
+class SipPhoneRow(Base, Numbered, TenantOwned, Stamped):
+    """A user's SIP phone: a desk phone or softphone that registers with the engine. `username` is one of the whole
+    installation, `ha1` all that is kept of the password (`callcenter.telephony.phones.ha1_of`)."""
+
+    __tablename__ = "sip_phone"
+    __table_args__ = (UniqueConstraint("tenant_id", "user_id"), UniqueConstraint("username"))
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    username: Mapped[str] = mapped_column(Text)
+    ha1: Mapped[str] = mapped_column(Text)
+    enabled: Mapped[bool] = mapped_column(server_default=text("true"))

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from callcenter.telephony.phones import PhoneSpec, Registration
 
 # ---------------------------------------------------------------------------------------------------------- SIP
 
@@ -237,6 +240,23 @@ class SipPort(Protocol):
 
     def reject(self, leg_id: str, status: int, reason: str) -> None:
         """Refuse an inbound leg."""
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where phones register: host and port, once started."""
+
+    def set_phone(self, phone_id: int, spec: PhoneSpec | None) -> None:
+        """A phone that may register from now on; None: that may no more. Where it is comes as `PhoneRegistered`, its
+        own calls as `PhoneCall`."""
+
+    def restore_phone(self, phone_id: int, registration: Registration) -> None:
+        """Where a phone was registered when a former engine ended."""
+
+    def call_phone(
+        self, leg_id: str, phone_id: int, caller_id: str, caller_name: str, local: Sdp, ring_timeout_s: float
+    ) -> None:
+        """Send an INVITE to a registered phone, with the wish that it answers by itself. As `originate`. KeyError if it
+        is not registered."""
+
 
     def adopt(self, dialog: Dialog) -> None:
         """Take up a leg of an engine that died: a confirmed one goes on (its BYE is answered and told as LegEnded,

@@ -63,8 +63,10 @@ def _modules() -> Path | None:
 
 
 @contextlib.asynccontextmanager
-async def phone(user: str, codecs: str = "pcmu,pcma", answers: bool = True) -> AsyncIterator[Baresip]:
-    """A phone that answers by itself (or by command)."""
+async def phone(
+    user: str, codecs: str = "pcmu,pcma", answers: bool = True, *, registrar: int = 0, password: str = ""
+) -> AsyncIterator[Baresip]:
+    """A phone that answers by itself (or by command); with `registrar` it registers at 127.0.0.1:`registrar`."""
     binary = shutil.which("baresip")
     modules = _modules()
     if binary is None or modules is None:
@@ -72,9 +74,9 @@ async def phone(user: str, codecs: str = "pcmu,pcma", answers: bool = True) -> A
     folder = Path(tempfile.mkdtemp(prefix="baresip-"))
     port, control, rtp = free_port(), _free_tcp_port(), free_port()
     mode = "auto" if answers else "manual"
-    (folder / "accounts").write_text(
-        f"<sip:{user}@127.0.0.1:{port}>;regint=0;answermode={mode};audio_codecs={codecs}\n"
-    )
+    host = f"127.0.0.1:{registrar or port}"
+    register = f"regint=60;auth_user={user};auth_pass={password}" if registrar else "regint=0"
+    (folder / "accounts").write_text(f"<sip:{user}@{host}>;{register};answermode={mode};audio_codecs={codecs}\n")
     (folder / "config").write_text(
         CONFIG.format(port=port, control=control, modules=modules, rtp=rtp, rtp_last=rtp + 50)
     )

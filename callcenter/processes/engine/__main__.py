@@ -47,6 +47,7 @@ async def main() -> None:
     await sip.start(engine.on_sip)
     await media.start(engine.on_media)
     await edge.start(engine.on_edge)
+    engine.journal.save(streams.SIP_ADDRESSES, settings.engine_id, "{}:{}".format(*sip.address))
     await restore(engine, inbox)
     # What stands now is never garbage. A full collection of all of it would hold up a caller for tens of milliseconds.
     gc.collect()

@@ -15,6 +15,7 @@ from callcenter.calls.commands import Dial
 from callcenter.clock import wall_s
 from callcenter.compliance.judge import Callee, Refused, Rule, judge
 from callcenter.errors import Conflict, Unavailable
+from callcenter.processes.engine.phone_dialing import PhoneDialing
 from callcenter.processes.engine.placing import RING_TIMEOUT_BY_HAND_S, Placing, rules_of
 from callcenter.processes.engine.shell import Engine, Tenant
 from dialer import hopper
@@ -33,6 +34,7 @@ class ByHand(Placing):
         super().__init__(engine)
         engine.dial_preview = self._dial_preview
         engine.dial_ticket = self._dial_ticket
+        PhoneDialing(self)
         self._seize_script = engine.redis.register_script(hopper.SEIZE)
 
     async def _preview(self, tenant: Tenant, run: CampaignRun, entry: dict[str, Any], now: float) -> None:
@@ -156,19 +158,7 @@ class ByHand(Placing):
         agent = tenant.floor.team.agent(command.user_id)
         if agent.phone.state != "connected":
             raise Conflict("Your phone is not connected. Allow the microphone and connect it.", code="phone_off")
-        if agent.state.value not in ("available", "paused"):
-            raise Conflict("Finish what you are doing before you dial.", code="busy")
-        if tenant.expired:
-            raise Conflict("The account of your enterprise has expired; it can't dial.", code=Rule.ACCOUNT_EXPIRED)
-        run = tenant.campaigns.get(command.campaign_id or -1)
-        rules = rules_of(run.settings.rules if run is not None else self._default_rules(tenant))
-        blacklisted = command.blacklisted or bool(
-            await self.engine.redis.sismember(hopper.blacklist_key(tenant.id), command.number)
-        )
-        zone = command.time_zone or tenant.time_zone
-        refused = judge(rules, Callee(zone, blacklisted, command.attempts_24h), now)
-        if refused is not None:
-            raise _refusal(refused)
+        run = await self.check(tenant, command)
         choice = self.engine.choose_trunk(tenant, command.number, command.campaign_id)
         if choice is None:
             raise Unavailable("No line is free to dial with. Try again in a moment.", code="no_trunk")
@@ -187,6 +177,25 @@ class ByHand(Placing):
         if not await self._place(tenant, call, entry):
             raise _not_placed()
         return {"call_id": call.call_id}
+
+    async def check(self, tenant: Tenant, command: Dial) -> CampaignRun | None:
+        """Whether the agent may call this number now; the campaign that it is for. Raises Conflict in words for him."""
+        now = wall_s()
+        agent = tenant.floor.team.agent(command.user_id)
+        if agent.state.value not in ("available", "paused"):
+            raise Conflict("Finish what you are doing before you dial.", code="busy")
+        if tenant.expired:
+            raise Conflict("The account of your enterprise has expired; it can't dial.", code=Rule.ACCOUNT_EXPIRED)
+        run = tenant.campaigns.get(command.campaign_id or -1)
+        rules = rules_of(run.settings.rules if run is not None else self._default_rules(tenant))
+        blacklisted = command.blacklisted or bool(
+            await self.engine.redis.sismember(hopper.blacklist_key(tenant.id), command.number)
+        )
+        zone = command.time_zone or tenant.time_zone
+        refused = judge(rules, Callee(zone, blacklisted, command.attempts_24h), now)
+        if refused is not None:
+            raise _refusal(refused)
+        return run
 
     async def _seize(self, tenant: Tenant, lead_id: int, entry: dict[str, Any]) -> bool:
         """Take a lead for a call by hand: out of its hopper, into flight; False if somebody has it."""

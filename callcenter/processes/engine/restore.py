@@ -34,6 +34,7 @@ async def restore(engine: Engine, inbox: Inbox) -> None:
         if await claim(engine, tenant_id):
             tenant = engine.tenants[tenant_id] = Tenant(tenant_id)
             await _settings(engine, inbox, tenant)
+            await engine.desk_phones.restore(tenant)
             await _agents(engine, tenant)
             await _today(engine, tenant)
             await _calls(engine, tenant)

@@ -48,6 +48,8 @@ class Settling:
                 self._trunks(tenant)  # by the dialed number, trunks at one address are told apart
             case "calendar":
                 _keep(tenant.calendars, id_, read)
+            case "sip_phone":
+                self.engine.desk_phones.sip.settle(tenant, id_, doc)
             case "flow" if doc is None:
                 tenant.ivr.drop(id_)
             case "flow":

@@ -17,6 +17,7 @@ from typing import Any
 
 from callcenter.clock import monotonic_s
 from callcenter.ids import new_id
+from callcenter.telephony.phones import PREFIX, PhoneCall, PhoneSpec, Registration
 from callcenter.telephony.ports import Cause, Dialog, Sdp, SipEvent, TrunkSpec
 from callcenter.telephony.sip import sdp as sdps
 from callcenter.telephony.sip.admission import Admission, Refusal
@@ -26,6 +27,7 @@ from callcenter.telephony.sip.gate import Gate
 from callcenter.telephony.sip.inbound import InboundLeg
 from callcenter.telephony.sip.line import Line, new_branch
 from callcenter.telephony.sip.messages import body_of, response
+from callcenter.telephony.sip.registrar import ASK_EVERY_S, Registrar, towards
 from callcenter.telephony.sip.sdp import SessionId
 from callcenter.telephony.sip.sparing import Sparing
 from callcenter.telephony.sip.strays import Strays
@@ -45,7 +47,7 @@ class SippyPort:
     descriptions the address that they were given. `no_response_s` ends an INVITE that gets no response at all,
     `cancel_grace_s` the wait for the final response to a cancelled one; `options_timeout_s` is the patience of a
     trunk's health check; `stop_wait_s` that of `stop`, for the final responses to our CANCELs and again for those to
-    our BYEs."""
+    our BYEs; `ask_phones_every_s` is the pace of OPTIONS to registered phones."""
 
     def __init__(
         self,
@@ -58,12 +60,14 @@ class SippyPort:
         cancel_grace_s: float = 5.0,
         options_timeout_s: float = 4.0,
         stop_wait_s: float = 2.0,
+        ask_phones_every_s: float = ASK_EVERY_S,
     ) -> None:
         self.host, self.port = host, port
         self._advertised_host = advertised_host or (own_address() if host == "0.0.0.0" else host)
         self._advertised_port, self._media_host = advertised_port, advertised_host
         self._no_response_s, self._cancel_grace_s = no_response_s, cancel_grace_s
         self._options_timeout_s, self._stop_wait_s = options_timeout_s, stop_wait_s
+        self._ask_phones_every_s = ask_phones_every_s
         self._legs: dict[str, Call] = {}
         self._dialogs: dict[str, Call] = {}  # by Call-ID, those that ended stay for AFTERLIFE_S
         self._ended: deque[tuple[float, Call]] = deque()
@@ -76,6 +80,7 @@ class SippyPort:
         self._gate: Gate | None = None
         self._admission: Admission
         self._strays: Strays
+        self._phones: Registrar
 
     # ------------------------------------------------------------------------------------------------------ SipPort
 
@@ -98,11 +103,13 @@ class SippyPort:
         self._trunks = TrunkBook(self._line, self._options_timeout_s)
         self._gate = Gate(self._trunks.is_known)
         self._admission = Admission(self._trunks, self._gate)
+        self._phones = Registrar(self._line, self._gate, self._ask_phones_every_s)
 
     async def stop(self) -> None:
         for call in list(self._legs.values()):
             call.hangup()
         await self._trunks.stop()
+        await self._phones.stop()
         if self._legs:
             self._all_ended = asyncio.Event()
             with contextlib.suppress(TimeoutError):
@@ -143,6 +150,27 @@ class SippyPort:
             spec,
             lambda found: self._originate_to(call, found, self._seen_from_outside(local), ring_timeout_s, identity),
         )
+
+    @property
+    def address(self) -> Address:
+        """Where phones register: the address told to far ends. After `start`."""
+        return self._line.address
+
+    def set_phone(self, phone_id: int, spec: PhoneSpec | None) -> None:
+        self._phones.set(phone_id, spec)
+
+    def restore_phone(self, phone_id: int, registration: Registration) -> None:
+        self._phones.restore(phone_id, registration)
+
+    def call_phone(
+        self, leg_id: str, phone_id: int, caller_id: str, caller_name: str, local: Sdp, ring_timeout_s: float
+    ) -> None:
+        if leg_id in self._legs or leg_id in self._finished:
+            raise KeyError(f"leg {leg_id} was there before")
+        data = self._phones.dialog(phone_id, caller_id, display_name(caller_name).strip(' "'))
+        call = Call(self._line, leg_id, 0, self._phones.trunk(phone_id), data)
+        self._add(call)
+        call.originate(self._seen_from_outside(local), ring_timeout_s, _auto_answer(self._line.address[0]))
 
     def _originate_to(
         self, call: Call, found: Address | None, local: Sdp, ring_timeout_s: float, identity: tuple[str, ...]
@@ -185,7 +213,7 @@ class SippyPort:
         if dialog.leg_id in self._legs:
             return
         data = DialogData.from_port(dialog)
-        spec = self._trunks.spec_or_none(dialog.trunk_id)
+        spec = self._trunks.spec_or_none(dialog.trunk_id) if dialog.trunk_id else towards(data.destination)
         call = Call(self._line, dialog.leg_id, dialog.trunk_id, spec, data)
         self._add(call)
         call.adopt(dialog.state == "confirmed")
@@ -282,8 +310,11 @@ class SippyPort:
         status, words = (603, "Decline") if method == "REFER" else (405, "Method not allowed")
         return response(req, status, words, allow=ALLOW), None, None
 
+        if method == "REGISTER":
+            return self._phones.register(req), None, None
     def _invited(self, req: Any, transaction: Any) -> Any:
-        spec = self._admission.judge(req, monotonic_s())
+        phone = self._phones.caller(req)
+        spec = self._admission.judge(req, monotonic_s()) if phone is None else self._phone_spec(phone)
         if isinstance(spec, Refusal):
             return spec.response(req), None, None
         for body in req.getHFBodys("require"):
@@ -296,12 +327,17 @@ class SippyPort:
         except sdps.UnusableSdp as error:
             return response(req, 488, str(error)), None, None
         try:
-            leg = InboundLeg(self._line, new_id(), spec.trunk_id, spec, req, transaction, offer)
+            leg_id = new_id() if phone is None else f"{PREFIX}in.{new_id()}"
+            leg = InboundLeg(self._line, leg_id, spec.trunk_id, spec, req, transaction, offer)
         except ValueError:
             return response(req, 400, "Contact is missing or unreadable"), None, None
         self._add(leg)
-        self._admission.entered(leg.leg_id, spec.trunk_id)
-        self._tell(leg.announce())
+        told = leg.announce()
+        if isinstance(phone, PhoneSpec):
+            self._tell(PhoneCall(leg_id, told.at, phone.phone_id, told.to_number, told.sdp))
+        else:
+            self._admission.entered(leg_id, spec.trunk_id)
+            self._tell(told)
         return leg.trying(req), leg.caller_cancelled, leg.never_acknowledged
 
     def admits(self, packet: bytes, host: str) -> bool:
@@ -311,6 +347,9 @@ class SippyPort:
             return True
         if self._sparing.allows(host, now):
             log.warning("too many packets from %s: dropped (%d of all since the start)", host, self._gate.dropped)
+    def _phone_spec(self, phone: PhoneSpec | Refusal) -> TrunkSpec | Refusal:
+        return self._phones.trunk(phone.phone_id) if isinstance(phone, PhoneSpec) else phone
+
         return False
 
     def proved(self, host: str) -> None:
@@ -330,3 +369,12 @@ def _unsupported(names: str) -> Any:
     from sippy.SipHeader import SipHeader
 
     return SipHeader(name="unsupported", bodys=names)
+def _auto_answer(host: str) -> tuple[str, ...]:
+    """Header lines by which phones of all makes answer by themselves; one that knows none of them rings."""
+    return (
+        f"Call-Info: <sip:{host}>;answer-after=0",
+        f"Alert-Info: <http://{host}>;info=alert-autoanswer;delay=0",
+        "Answer-Mode: Auto",
+    )
+
+

@@ -44,12 +44,13 @@ class Challenges:
         self._secret, self._realm = secret, realm
         self._used: OrderedDict[tuple[str, str], float] = OrderedDict()  # (nonce, count) → when it ends
 
-    def challenge(self, salt: str, source: str, now: float, *, stale: bool = False) -> str:
-        """The body of a WWW-Authenticate header for a caller at IP `source`. `salt`: anything random."""
+    def challenge(self, salt: str, source: str, now: float, *, stale: bool = False, realm: str = "") -> str:
+        """The body of a WWW-Authenticate header for a caller at IP `source`. `salt`: anything random; `realm`: if it is
+        another than usual."""
         stamp = f"{int(now)}.{salt}"
         nonce = f"{stamp}.{self._seal(stamp, source)}"
         more = ", stale=true" if stale else ""
-        return f'Digest realm="{self._realm}", nonce="{nonce}", algorithm=MD5, qop="auth"{more}'
+        return f'Digest realm="{realm or self._realm}", nonce="{nonce}", algorithm=MD5, qop="auth"{more}'
 
     def judge(
         self, header: str, method: str, uri_user: str, source: str, passwords: Mapping[str, tuple[str, ...]], now: float
@@ -57,21 +58,32 @@ class Challenges:
         """What the Authorization header `header` of a request of `method` to `uri_user` is worth. `passwords`: user
         name → the passwords it may have (several trunks may share a name)."""
         given = parameters(header)
-        username, nonce, uri = given.get("username", ""), given.get("nonce", ""), given.get("uri", "")
-        algorithm, qop = given.get("algorithm", "MD5").upper(), given.get("qop", "")
-        named = _USER.match(uri)
-        if algorithm != "MD5" or qop not in ("", "auth") or (named is not None and named[1] != uri_user):
+        username = given.get("username", "")
+        if not _is_sound(given, uri_user):
             return Proof(Verdict.WRONG, username)
         for password in passwords.get(username, ()):
-            expected = _response(given, username, self._realm, password, method)
-            if hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode()):
+            if _fits(given, _hashed(f"{username}:{self._realm}:{password}"), method):
                 break
         else:
             return Proof(Verdict.WRONG, username)
-        # Old or not is asked last: a stranger who does not know the password learns nothing of nonces.
+        return Proof(self._age(given, source, now), username, password)
+
+    def judge_phone(
+        self, header: str, method: str, uri_user: str, source: str, username: str, ha1: str, now: float
+    ) -> Verdict:
+        """The same for one user name of whose password only the hash is known (`phones.ha1_of`)."""
+        given = parameters(header)
+        sound = _is_sound(given, uri_user) and given.get("username") == username
+        if not _fits(given, ha1, method) or not sound:
+            return Verdict.WRONG
+        return self._age(given, source, now)
+
+    def _age(self, given: Mapping[str, str], source: str, now: float) -> Verdict:
+        """RIGHT or STALE. Asked last: a stranger who does not know the password learns nothing of nonces."""
+        nonce = given.get("nonce", "")
         if not self._is_ours(nonce, source, now) or not self._first_use(nonce, given.get("nc", ""), now):
-            return Proof(Verdict.STALE, username)
-        return Proof(Verdict.RIGHT, username, password)
+            return Verdict.STALE
+        return Verdict.RIGHT
 
     def _seal(self, stamp: str, source: str) -> str:
         return hmac.new(self._secret, f"{stamp} {source}".encode(), sha256).hexdigest()[:32]
@@ -109,10 +121,19 @@ def parameters(header: str) -> dict[str, str]:
     return out
 
 
-def _response(given: Mapping[str, str], username: str, realm: str, password: str, method: str) -> str:
-    def hashed(text: str) -> str:
-        return md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+def _is_sound(given: Mapping[str, str], uri_user: str) -> bool:
+    """Whether it is a digest of the kind that we asked for, of a request to `uri_user`."""
+    named = _USER.match(given.get("uri", ""))
+    kind = given.get("algorithm", "MD5").upper() == "MD5" and given.get("qop", "") in ("", "auth")
+    return kind and (named is None or named[1] == uri_user)
 
-    who, what = hashed(f"{username}:{realm}:{password}"), hashed(f"{method}:{given.get('uri', '')}")
+
+def _fits(given: Mapping[str, str], ha1: str, method: str) -> bool:
+    what = _hashed(f"{method}:{given.get('uri', '')}")
     count = f"{given.get('nc', '')}:{given.get('cnonce', '')}:auth:" if given.get("qop") else ""
-    return hashed(f"{who}:{given.get('nonce', '')}:{count}{what}")
+    expected = _hashed(f"{ha1}:{given.get('nonce', '')}:{count}{what}")
+    return hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode())
+
+
+def _hashed(text: str) -> str:
+    return md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
