@@ -1,4 +1,4 @@
-// English and Chinese have the same keys, and every key that the code names exists.
+// English and Chinese have the same keys, and every key that the code or a permission names exists.
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -36,6 +36,10 @@ for (const file of globSync(["**/*.vue", "**/*.ts"], { cwd: src })) {
   for (const [, key] of readFileSync(join(src, file), "utf8").matchAll(USED))
     if (!all.en.has(key)) problems.push(`${file} names ${key}, which no language has`);
 }
+// Every permission and every group of them has a name.
+const permissions = readFileSync(join(src, "..", "..", "..", "callcenter", "auth", "permissions.py"), "utf8");
+for (const [, noun, verb] of permissions.matchAll(/"([a-z]+)\.([a-z_]+)"/g))
+  for (const key of [`permission_group.${noun}`, `permission.${noun}.${verb}`]) if (!all.en.has(key)) problems.push(`no language has ${key}`);
 if (problems.length > 0) {
   console.error(problems.join("\n"));
   process.exit(1);

@@ -54,14 +54,39 @@ const PATTERNS: [RegExp, string][] = [
   [/^Unknown field\.$/, "field.unknown"],
 ];
 
+type Sentences = Record<string, string>;
+const compiled = new WeakMap<Sentences, [RegExp, string][]>();
+
+/** Those of `sentences` with {0} in them, as patterns: what stands there goes into the user's sentence. */
+function patternsOf(sentences: Sentences): [RegExp, string][] {
+  let found = compiled.get(sentences);
+  if (!found) {
+    const escaped = (part: string) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    found = Object.entries(sentences)
+      .filter(([english]) => english.includes("{0}"))
+      .map(([english, own]) => [new RegExp(`^${english.split(/\{\d\}/).map(escaped).join("(.+?)")}$`, "s"), own]);
+    compiled.set(sentences, found);
+  }
+  return found;
+}
+
+function filled(sentences: Sentences, text: string): string | undefined {
+  for (const [pattern, own] of patternsOf(sentences)) {
+    const match = pattern.exec(text);
+    if (match) return own.replace(/\{(\d)\}/g, (_, n: string) => match[Number(n) + 1] ?? "");
+  }
+  return undefined;
+}
+
 /** A server's sentence in the user's language: by `sentences` of the language files, else as it came. */
 export function sentence(text: string): string {
   for (const [pattern, key] of PATTERNS) {
     const match = pattern.exec(text);
     if (match) return i18n.global.t(key, [match[1] ?? "", match[2] ?? ""]);
   }
-  const messages = i18n.global.getLocaleMessage(i18n.global.locale.value) as { sentences?: Record<string, string> };
-  return messages.sentences?.[text] ?? text;
+  const messages = i18n.global.getLocaleMessage(i18n.global.locale.value) as { sentences?: Sentences };
+  const sentences = messages.sentences ?? {};
+  return sentences[text] ?? filled(sentences, text) ?? text;
 }
 
 export function messageOf(error: unknown): string {

@@ -117,6 +117,7 @@ export default {
     scripts: "Scripts",
     flows: "Menus",
     board: "Board",
+    boards: "Shared boards",
     supervise: "Supervision",
     rules: "Calling rules",
     trunks: "Trunks",

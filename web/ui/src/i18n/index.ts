@@ -1,4 +1,4 @@
-/** Languages. Texts: `src/i18n/<locale>.ts` (shared) and `src/views/<noun>/locales/<locale>.ts`, merged by their keys. */
+/** Languages. Texts: `src/i18n/<locale>.ts` and `src/frame/locales/<locale>.ts` (shared) and `src/views/<noun>/locales/<locale>.ts`, merged by their keys. */
 import elementEn from "element-plus/es/locale/lang/en";
 import elementZh from "element-plus/es/locale/lang/zh-cn";
 import { computed } from "vue";
@@ -8,7 +8,7 @@ export const LOCALES = ["en", "zh-CN"] as const;
 export type Locale = (typeof LOCALES)[number];
 type Messages = { [key: string]: string | Messages };
 
-const files = import.meta.glob<{ default: Messages }>(["./en.ts", "./zh-CN.ts", "../views/*/locales/*.ts"], { eager: true });
+const files = import.meta.glob<{ default: Messages }>(["./en.ts", "./zh-CN.ts", "../frame/locales/*.ts", "../views/*/locales/*.ts"], { eager: true });
 
 function merge(into: Messages, from: Messages): Messages {
   for (const [key, value] of Object.entries(from)) {

@@ -117,6 +117,7 @@ export default {
     scripts: "话术",
     flows: "语音菜单",
     board: "看板",
+    boards: "共享看板",
     supervise: "坐席督导",
     rules: "拨打规则",
     trunks: "中继",
