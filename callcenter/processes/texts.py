@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import ctypes
 import logging
-import re
 import signal
 import sys
 import threading
@@ -33,7 +32,8 @@ from callcenter.db.models import load_all
 from callcenter.db.session import platform_session
 from callcenter.errors import AppError
 from callcenter.log import set_up
-from smsgateway.carriers import registry, sweeping
+from smsgateway.carriers import orphans, registry, sweeping
+from smsgateway.carriers.claim import Claim
 from smsgateway.carriers.dispatch import Dispatcher, facts_of
 from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.port import Carrier, Health, Listener, Outcome, Outgoing, Returned
@@ -46,7 +46,6 @@ GRACE_S: Final = 4.0  # for what is with carriers when a process is to end
 KILL_AFTER_S: Final = 8.0
 STABLE_S: Final = 10.0
 MOST_WAIT_S: Final = 5.0
-LOCK_CLASS: Final = 0x7458  # of the advisory locks on carriers
 AGAIN_S: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -160,7 +159,7 @@ def prepare() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     loops: dict[str, Callable[[threading.Event], None]] = {
-        "preparer": preparer.run, "sweeper": sweeping.run, "parts": parts.run,
+        "preparer": preparer.run, "sweeper": sweeping.run, "parts": parts.run, "orphans": orphans.run,
     }  # fmt: skip
     threads = [threading.Thread(target=_keep_running, args=(n, run, stop), name=n) for n, run in loops.items()]
     for thread in threads:
@@ -210,42 +209,6 @@ def connect(row: TextCarrier, listener: Listener) -> Carrier:
         return Unusable(listener, f"It can't be started: {error}")
 
 
-class Claim:
-    """The locks on carriers, as long as the connection lives."""
-
-    def __init__(self, carrier_ids: Sequence[int]) -> None:
-        self.carrier_ids = sorted(carrier_ids)
-        self._connection: psycopg.Connection | None = None
-
-    def take(self) -> bool:
-        """Whether all of them are ours now. Raises psycopg.OperationalError."""
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(config.load().database_url, autocommit=True, connect_timeout=5)
-        for carrier_id in self.carrier_ids:
-            query = "SELECT pg_try_advisory_lock(%s, %s)"
-            row = self._connection.execute(query, (LOCK_CLASS, carrier_id)).fetchone()
-            if row is None or not row[0]:
-                self.let_go()
-                return False
-        return True
-
-    def holds(self) -> bool:
-        """Whether the connection still lives. After a break the locks are taken again."""
-        try:
-            if self._connection is not None:
-                self._connection.execute("SELECT 1")
-                return True
-        except psycopg.OperationalError:
-            self.let_go()
-        return False
-
-    def let_go(self) -> None:
-        """Give the locks back."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
 async def _hold(claim: Claim, stop: asyncio.Event) -> None:
     """Keep the locks through restarts of the database; end the process if somebody else has got them."""
     while not stop.is_set():
@@ -274,11 +237,13 @@ async def run_carriers(group: str, stop: asyncio.Event) -> None:
         if stop.is_set():
             return
 
-    settings = config.load()
-    file = settings.run_dir / f"texts-{re.sub(r'[^A-Za-z0-9_.-]', '_', group)}.handed"
     by = f"{group}/{ids.new_id()}"
     dispatcher = Dispatcher(
-        by, [facts_of(r) for r in rows.values()], lambda i, listener: connect(rows[i], listener), parts.take_all, file
+        by,
+        [facts_of(r) for r in rows.values()],
+        lambda i, listener: connect(rows[i], listener),
+        parts.take_all,
+        config.load().run_dir,
     )
     await dispatcher.start()
     log.info("group %s runs carriers %s", group, ", ".join(r.name for r in rows.values()))

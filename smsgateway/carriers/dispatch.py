@@ -22,7 +22,7 @@ from callcenter.db.session import platform_session
 from smsgateway import route_table
 from smsgateway.carriers import receipts, recovering
 from smsgateway.carriers.flushing import AGAIN_S, AWAY, Flusher
-from smsgateway.carriers.handed import Handed
+from smsgateway.carriers.handed import Handed, file_of
 from smsgateway.carriers.lane import Bucket, CarrierFacts, Lane, policy_of
 from smsgateway.carriers.leases import Leased, Leases
 from smsgateway.carriers.models import TextCarrier
@@ -48,7 +48,7 @@ Take = Callable[[Sequence[Inbound], int], object]
 
 class Dispatcher:
     """`connect` makes a carrier's connection from its id and a listener. `take` stores incoming texts of a carrier.
-    `by`: this process's name in `leased_by`, unlike any other's."""
+    `by`: this process's name in `leased_by`, unlike any other's. `folder`: where processes keep their journals."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Dispatcher:
         carriers: Iterable[CarrierFacts],
         connect: Callable[[int, Listener], Carrier],
         take: Take,
-        handed: Path,
+        folder: Path,
     ) -> None:
         self.by = by
         self.lanes = {f.id: Lane(f, Bucket(f.texts_per_second), since=wall_s()) for f in carriers}
@@ -64,7 +64,7 @@ class Dispatcher:
                                         "receipts": 0, "inbound": 0, "flushes": 0}  # fmt: skip
         self._connect, self._take_inbound = connect, take
         self._policies = {i: lane.facts.policy for i, lane in self.lanes.items()}
-        self._handed_path = handed
+        self._folder = folder
         self._handed: Handed | None = None
         self._leases = Leases(by)
         self._came: list[tuple[int, Inbound, asyncio.Future[None]]] = []
@@ -85,7 +85,7 @@ class Dispatcher:
     async def start(self) -> None:
         """Take up what a dead predecessor left, connect, begin."""
         await self._run("lease", self._recover)
-        self._handed = self._flusher.handed = Handed(self._handed_path, self.by)
+        self._handed = self._flusher.handed = Handed(file_of(self._folder, self.by), self.by)
         for carrier_id, lane in self.lanes.items():
             lane.connection = self._connect(carrier_id, self._listener(carrier_id, lane))
             await lane.connection.start()
@@ -148,7 +148,7 @@ class Dispatcher:
 
     def _recover(self) -> None:
         with platform_session() as session:
-            recovering.recover(session, self._policies, self._handed_path)
+            self._moved.update(recovering.recover(session, self._policies, self._folder).sends)
             self._flusher.parked = receipts.parked(session, self.lanes)
 
     # -- leasing

@@ -1,15 +1,17 @@
 """Which texts a process has given to a carrier, and what the carrier said, known even after that process was killed.
 
-A file mapped into memory, a slot a text: its id is written before it is handed over, the answer when it comes, and both
-are wiped once the outcome is stored. The pages are the kernel's, so a killed process leaves them as they were: what was
-leased and is not in the file was certainly never written, and goes back to the queue; what has its answer is stored
-with it; only the rest is in doubt. After a crash of the whole machine the file says nothing (`boot_id`), and every
-leased text is in doubt.
+A file of each process mapped into memory, a slot a text: its id is written before it is handed over, the answer when it
+comes, and both are wiped once the outcome is stored. The pages are the kernel's, so a killed process leaves them as
+they were: what was leased and is not in the file was certainly never written, and goes back to the queue; what has its
+answer is stored with it; only the rest is in doubt. After a crash of the whole machine the file says nothing
+(`boot_id`), and every leased text is in doubt. The process holds a lock on its file, which goes when it dies.
 """
 
 from __future__ import annotations
 
+import fcntl
 import mmap
+import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +37,11 @@ def _boot_id() -> str:
         return ""
 
 
+def file_of(folder: Path, by: str) -> Path:
+    """The file in `folder` of the process that is named `by` in `text_message.leased_by`."""
+    return folder / f"texts-{re.sub(r'[^A-Za-z0-9_.-]', '_', by)}.handed"
+
+
 class Handed:
     """The file of one process. `by`: who it is, as in `text_message.leased_by`."""
 
@@ -45,8 +52,10 @@ class Handed:
         with fresh.open("wb") as file:
             file.write(head)
             file.truncate(_HEAD + SLOTS * _SLOT)
-        with fresh.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 0)
+        self._path = path
+        self._file = fresh.open("r+b")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._map = mmap.mmap(self._file.fileno(), 0)
         fresh.replace(path)
         self._free = list(range(SLOTS - 1, -1, -1))
         self._slot_of: dict[int, int] = {}
@@ -86,8 +95,30 @@ class Handed:
         return not self._free
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; without texts in it nobody needs it any more."""
         self._map.close()
+        if not self._slot_of:
+            self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def of_dead(folder: Path) -> dict[Path, str]:
+    """The files in `folder` whose process does not run any more, and its name."""
+    out: dict[Path, str] = {}
+    for path in folder.glob("texts-*.handed"):
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                out[path] = _head(file.read(_HEAD))[1]
+        except OSError:  # locked, or gone meanwhile
+            continue
+    return out
+
+
+def _head(raw: bytes) -> tuple[str, str]:
+    """Boot of the machine, and process."""
+    boot, _, by = raw.rstrip(b"\x00").decode(errors="replace").partition(" ")
+    return boot, by
 
 
 def left_by_dead(path: Path) -> tuple[str, Mapping[int, Outcome]] | None:
@@ -97,7 +128,7 @@ def left_by_dead(path: Path) -> tuple[str, Mapping[int, Outcome]] | None:
         raw = path.read_bytes()
     except OSError:
         return None
-    boot, _, by = raw[:_HEAD].rstrip(b"\x00").decode(errors="replace").partition(" ")
+    boot, by = _head(raw[:_HEAD])
     if len(raw) != _HEAD + SLOTS * _SLOT or not by or not boot or boot != _boot_id():
         return None
     out: dict[int, Outcome] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from callcenter.clock import wall_s
 from smsgateway.carriers import outcomes
 from smsgateway.carriers.effects import Effects
-from smsgateway.carriers.handed import left_by_dead
+from smsgateway.carriers.handed import file_of, left_by_dead
 from smsgateway.carriers.leases import Leased
 from smsgateway.carriers.outcomes import Done
 from smsgateway.carriers.policies import Policy
@@ -28,26 +29,38 @@ FROM text_message WHERE state = 'submitting' AND carrier_id = ANY(CAST(:carriers
 """)
 
 
-def recover(session: Session, policies: Mapping[int, Policy], handed: Path) -> int:
-    """Take up what is leased of the carriers in `policies`, which nobody else runs now. Returns how many texts were in
-    doubt. `handed`: the file of the predecessor."""
-    known = left_by_dead(handed)
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """How many texts were left, and how many of them are in doubt. `sends`: those they are of, with the enterprise."""
+
+    texts: int
+    doubtful: int
+    sends: Mapping[int, int]
+
+
+def recover(session: Session, policies: Mapping[int, Policy], folder: Path) -> Recovered:
+    """Take up what is leased of the carriers in `policies`, which nobody else runs now. `folder`: where processes keep
+    their journals."""
     rows = session.execute(_LEFT, {"carriers": list(policies)}).all()
     at, doubtful = wall_s(), 0
     by_process: dict[str, list[Done]] = {}
+    left: dict[str, Mapping[int, Outcome] | None] = {}
     for row in rows:
-        outcome: Outcome = Lost()
-        if known is not None and row.leased_by == known[0]:
-            outcome = known[1].get(row.id, Returned("not_written", 0.0))
+        by = row.leased_by or ""
+        if by not in left:
+            known = left_by_dead(file_of(folder, by))
+            left[by] = known[1] if known is not None and known[0] == by else None
+        handed = left[by]
+        outcome = Lost() if handed is None else handed.get(row.id, Returned("not_written", 0.0))
         doubtful += isinstance(outcome, Lost)
-        by_process.setdefault(row.leased_by or "", []).append(Done(_leased(row), outcome, at))
+        by_process.setdefault(by, []).append(Done(_leased(row), outcome, at))
     effects = Effects()
     for by, dones in by_process.items():
         outcomes.store(session, dones, policies, by, {}, effects)
     effects.apply(session)
     if rows:
-        log.warning("%d texts were leased when the last process died; %d of them are in doubt", len(rows), doubtful)
-    return doubtful
+        log.warning("%d texts were leased when their process died; %d of them are in doubt", len(rows), doubtful)
+    return Recovered(len(rows), doubtful, effects.sends)
 
 
 def _leased(row: Any) -> Leased:

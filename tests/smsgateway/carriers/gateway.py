@@ -213,7 +213,7 @@ class Running:
 
         self.dispatcher = Dispatcher(
             f"test/{ids.new_id()}", [facts_of(r) for r in rows.values()], connect,
-            lambda texts, _carrier: self.inbound.extend(texts), folder / "test.handed",
+            lambda texts, _carrier: self.inbound.extend(texts), folder,
         )  # fmt: skip
 
     async def __aenter__(self) -> Running:

@@ -18,7 +18,7 @@ from callcenter.db.session import platform_session, tenant_session
 from crm.models import BlacklistEntry
 from smsgateway import route_table
 from smsgateway.carriers import dispatch, flushing, recovering, sweeping
-from smsgateway.carriers.handed import Handed
+from smsgateway.carriers.handed import Handed, file_of
 from smsgateway.carriers.leases import Leases, Waiting
 from smsgateway.carriers.policies import Doubt, Policy
 from smsgateway.carriers.port import (
@@ -443,15 +443,14 @@ def test_after_a_crash_only_what_was_handed_over_is_in_doubt(tmp_path: Path, acm
     queue(acme, carrier, gateway.phones(10))
     with platform_session() as session:
         taken = Leases("dead").take(session, carrier, {0: 10, 1: 10, 2: 10}, utc_now())
-    file = tmp_path / "x.handed"
-    journal = Handed(file, "dead")
+    journal = Handed(file_of(tmp_path, "dead"), "dead")
     for leased in taken[:4]:
         journal.put(leased.id)
     journal.wipe(taken[0].id)  # it came back before the crash
     journal.answered(taken[1].id, Accepted(("r",)))  # and of these the answer had come
     journal.answered(taken[2].id, Rejected("0x0B", "no such number"))
     with platform_session() as session:
-        assert recovering.recover(session, {carrier: Policy()}, file) == 1
+        assert recovering.recover(session, {carrier: Policy()}, tmp_path).doubtful == 1
     assert states() == {"queued": 7, "submitted": 1, "failed": 1, "doubtful": 1}
     adds_up()
 
@@ -464,7 +463,7 @@ def test_after_a_crash_without_a_journal_everything_leased_is_in_doubt(tmp_path:
     with platform_session() as session:
         Leases("dead").take(session, carrier, {0: 10, 1: 10, 2: 10}, utc_now())
     with platform_session() as session:
-        assert recovering.recover(session, {carrier: Policy(doubt)}, tmp_path / "none") == 5
+        assert recovering.recover(session, {carrier: Policy(doubt)}, tmp_path).doubtful == 5
     assert states() == {"doubtful" if doubt is Doubt.KEEP else "queued": 5}
     adds_up()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsgateway.carriers.handed import SLOTS, Handed, left_by_dead
+from smsgateway.carriers.handed import SLOTS, Handed, file_of, left_by_dead, of_dead
 from smsgateway.carriers.lane import Bucket
 from smsgateway.carriers.leases import Waiting, share
 from smsgateway.carriers.policies import Policy, Refund, after_receipts
@@ -73,6 +73,17 @@ def test_a_journal_is_read_as_it_was_written_and_is_bounded(tmp_path: Path) -> N
     file.write_bytes(file.read_bytes()[:100])
     assert left_by_dead(file) is None
     assert left_by_dead(tmp_path / "none") is None
+
+
+def test_a_journal_is_of_a_dead_process_only_when_nobody_holds_it(tmp_path: Path) -> None:
+    mine, other = file_of(tmp_path, "g/1"), file_of(tmp_path, "g/2")
+    alive, gone = Handed(mine, "g/1"), Handed(other, "g/2")
+    assert of_dead(tmp_path) == {}
+    gone.put(7)
+    gone.close()
+    assert of_dead(tmp_path) == {other: "g/2"}
+    alive.close()
+    assert not mine.exists()
 
 
 def test_receipts_make_of_a_text_what_its_parts_say() -> None:

@@ -15,10 +15,12 @@ from typing import Any
 
 import psutil
 import pytest
+import redis
 from sqlalchemy import text
 
 from callcenter.db.session import platform_session
 from smsgateway import route_table
+from smsgateway.carriers import orphans
 from tests.peers.smsc_npm import NpmSmsc
 from tests.smsgateway.carriers import gateway
 from tests.smsgateway.carriers.gateway import adds_up, queue, states, texts
@@ -98,6 +100,36 @@ def test_a_carriers_process_killed_in_the_middle_loses_and_doubles_nothing(tmp_p
     now = nothing_lost_nothing_doubled(peer, send, asked)
     assert now.get("doubtful", 0) <= kills * window, now
     assert gateway.send(send).state == "done"
+
+
+@pytest.mark.promise("P4")
+async def test_texts_of_a_killed_process_whose_carrier_was_disabled_leave_by_another_route(
+    tmp_path: Path, smsc: Smsc, redis_client: redis.Redis
+) -> None:
+    peer, other, asked, window = smsc(answer_delay_ms=500), smsc(), 300, 10
+    carrier = over(peer, window=window)
+    second = over(other, priority=2)
+    send = queue(gateway.enterprise(), carrier, gateway.phones(asked))
+    with process(tmp_path, "carrier", "g") as first:
+        until(lambda: peer.figures()["accepted"] >= window)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    with platform_session() as session:
+        session.execute(text("UPDATE text_carrier SET enabled = false WHERE id = :c"), {"c": carrier})
+    assert states(send).get("submitting", 0) > window
+    redis_client.delete(route_table.health_key(carrier))  # it would expire by itself
+    route_table.forget()
+    with process(tmp_path, "prepare"):
+        until(lambda: not states(send).get("submitting"))
+    now = states(send)
+    assert 0 < now["doubtful"] <= window and now["queued"] >= asked - 3 * window, now
+    async with gateway.Running([second], tmp_path):
+        await gateway.until(lambda: settled(send))
+    left, right = peer.ask("taken")["taken"], other.ask("taken")["taken"]
+    assert not left.keys() & right.keys(), "a text was sent twice"
+    assert states(send) == {"delivered": asked - states(send)["doubtful"], "doubtful": now["doubtful"]}
+    adds_up()
+    assert not list((tmp_path / "run").glob("*.handed")) or orphans.tidy(tmp_path / "run") == 1
 
 
 def long_texts_taken() -> list[str]:
