@@ -57,6 +57,7 @@ class Config:
     rtpengine_ng: str
     demo: bool
     log_level: str
+    far_end_silent_s: float = 30.0  # then a far end is asked whether it is there
 
     @property
     def run_dir(self) -> Path:
@@ -106,4 +107,5 @@ def load() -> Config:
         rtpengine_ng=env("RTPENGINE_NG", "127.0.0.1:2223"),
         demo=env("DEMO", "0") == "1",
         log_level=env("LOG_LEVEL", "INFO"),
+        far_end_silent_s=float(max(1, _int("FAR_END_SILENT_S", 30))),
     )

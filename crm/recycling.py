@@ -37,6 +37,7 @@ DEFAULTS: Final[Mapping[str, Rule]] = {
     "unreachable": Rule(120, 10, counts=False),
     "rejected": Rule(600, 10, counts=False),
     "media_lost": Rule(600, 3, counts=False),
+    "lost": Rule(600, 3),
     "engine_lost": Rule(600, 10, counts=False),
 }
 CONNECTED: Final = "connected"

@@ -26,7 +26,7 @@ from callcenter.ids import new_id
 from callcenter.telephony import ports as p
 
 END_S = 8.0  # from our hang-up to the forced end
-MEDIA_SILENT_S = 30.0  # a far end that sends no audio for so long in a conversation is gone
+SILENT_S = 30.0  # a far end of which nothing is heard for so long is asked whether it is there
 
 
 class Book(ABC):
@@ -36,7 +36,8 @@ class Book(ABC):
         self.tenant = tenant
         self.calls: dict[str, Call] = {}
         self.recordings: dict[str, str] = {}  # recording id → call id
-        self._silent: set[str] = set()  # calls whose far end sends no audio
+        self.silent_s = SILENT_S
+        self._silent: dict[str, int] = {}  # calls whose far end sends nothing, with the packets that it had sent
         self.timers = Timers()
         self._out: list[fx.Effect] = []
         self.team = Team(tenant, self.timers, self._out)
@@ -143,7 +144,7 @@ class Book(ABC):
         )  # fmt: skip
         self._do(fx.CallGone(call.call_id, call.trunk_id, call.lead_id))
         self.timers.cancel_all("call", call.call_id)
-        self._silent.discard(call.call_id)
+        self._silent.pop(call.call_id, None)
         if not self._release_agent(call, now):
             self._tell_cause(call)
         del self.calls[call.call_id]
@@ -256,12 +257,39 @@ class Book(ABC):
             view = self._view(call, state)
             self.team.show_call(agent, replace(view, dispositioned=agent.call.dispositioned))
 
-    def _watch_silence(self, call: Call, now: float) -> None:
-        """A silent far end is gone, unless one of the two has put the call on hold. Told once, so kept."""
-        if call.call_id not in self._silent or call.leg is not LegState.ANSWERED or call.state is not CallState.TALKING:
+    def _watch_silence(self, call: Call, now: float, for_s: float = 0.0) -> None:
+        """A far end that has sent nothing for `for_s` is asked whether it is there once SILENT_S are full; unless it
+        holds the call, or has said that it sends nothing. Its silence is told once, so it is kept."""
+        answered = call.leg is LegState.ANSWERED and not call.sends_nothing and call.hanging_up_since is None
+        if call.call_id not in self._silent or not answered:
             self.timers.cancel(("call", call.call_id, "silent"))
         elif not self.timers.has("call", call.call_id, "silent"):
-            self._timer(call, "silent", now + MEDIA_SILENT_S)
+            self._timer(call, "silent", now + max(0.0, self.silent_s - for_s))
+
+    def _heard_again(self, call_id: str) -> None:
+        self._silent.pop(call_id, None)
+        self.timers.cancel(("call", call_id, "silent"))
+
+    def _counted(self, call: Call, received: int) -> None:
+        """How many packets the far end of a call has sent: one that goes on sending is not silent (a successor does
+        not know when a silence began)."""
+        before = self._silent.get(call.call_id)
+        if before is not None and 0 <= before < received:
+            self._heard_again(call.call_id)
+        elif before is not None:
+            self._silent[call.call_id] = received
+
+    def _asked(self, call: Call, alive: bool, now: float) -> None:
+        """The far end of a silent call was asked. One that is there is asked again later; else the caller's cable was
+        pulled: the call ends."""
+        if alive:
+            self.timers.cancel(("call", call.call_id, "silent"))
+            self._watch_silence(call, now)
+        elif call.call_id in self._silent and call.hanging_up_since is None:
+            call.hung_up_by = call.hung_up_by or "system"
+            self._do(fx.HangUpLeg(call.call_id))
+            self._leg(call, LegInput.END)
+            self._end(call, p.Cause.LOST, 0, now)
 
     def _timer(self, call: Call, name: str, at: float) -> None:
         self.timers.set(("call", call.call_id, name), at)

@@ -156,6 +156,7 @@ class Call:
     hanging_up_since: float | None = None  # we asked the leg to end
     hung_up_by: str = ""
     cause: str = ""  # once ended
+    sends_nothing: bool = False  # the far end has said so in its session description
     recording_id: str = ""
     dialog: dict[str, Any] | None = None
     codec: str = "pcmu"

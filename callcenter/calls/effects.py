@@ -139,6 +139,13 @@ class HangUpLeg(Effect):
 
 
 @dataclass(frozen=True)
+class AskLeg(Effect):
+    """Ask the far end whether it is still there (`ports.SipPort.ask`)."""
+
+    call_id: str
+
+
+@dataclass(frozen=True)
 class ClosePort(Effect):
     """The call's media port is no longer needed."""
 

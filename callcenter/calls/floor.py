@@ -36,6 +36,7 @@ RESUMED_S = 7200.0  # a successor does not know how long it was to stay
 RESUMED_VOICE_S = 120.0
 ACK_S = 35.0  # from our answer to the caller's ACK
 REFUSALS = {DestinationKind.REFUSE: (603, "Decline"), DestinationKind.HANG_UP: (480, "Temporarily Unavailable")}
+SENDS_NOTHING = frozenset({"recvonly", "inactive"})  # directions as their author sees them
 TIMED = frozenset({"setup", "end", "identify", "stay", "ctl:patience"})  # one of these ends what is no conversation
 
 
@@ -118,13 +119,16 @@ class Floor(Trying):
                     self._ringing(call, early_media=True, now=now)
             case p.LegAnswered(dialog=dialog):
                 if self._leg(call, LegInput.ANSWER):
-                    call.dialog = _plain(dialog)
+                    call.dialog, call.sends_nothing = _plain(dialog), event.sdp.direction in SENDS_NOTHING
                     self._answered(call, now)
             case p.LegUpdated(sdp=sdp):
                 held = sdp.direction in ("sendonly", "inactive")
+                call.sends_nothing = sdp.direction in SENDS_NOTHING
                 if self._leg(call, LegInput.HOLD if held else LegInput.RESUME):
-                    self._watch_silence(call, now)
                     self._show(call)
+                self._watch_silence(call, now)
+            case p.LegAsked(alive=alive):
+                self._asked(call, alive, now)
             case p.LegEnded():
                 self._leg(call, LegInput.END)
                 self._end(call, event.cause, event.status, now, by_us=event.by_us)
@@ -205,14 +209,14 @@ class Floor(Trying):
             case p.RtpSilent(port_id=port_id) if port_id.startswith("call-"):
                 call = self.calls.get(port_id.removeprefix("call-"))
                 if call is not None:
-                    self._silent.add(call.call_id)
-                    self._watch_silence(call, now)
+                    self._silent.setdefault(call.call_id, -1)
+                    self._watch_silence(call, now, event.silent_s)
             case p.RtpStarted(port_id=port_id) if port_id.startswith("call-"):
-                self._silent.discard(port_id.removeprefix("call-"))
-                self.timers.cancel(("call", port_id.removeprefix("call-"), "silent"))
+                self._heard_again(port_id.removeprefix("call-"))
             case p.PortStats(port_id=port_id) if port_id.startswith("call-"):
                 call = self.calls.get(port_id.removeprefix("call-"))
                 if call is not None:
+                    self._counted(call, event.received)
                     call.mos = round(event.mos, 2)
                     call.quality["customer"] = _heard(event)
             case p.RecordingEnded():
@@ -244,7 +248,9 @@ class Floor(Trying):
     def _call_timer(self, call: Call, name: str, now: float) -> None:
         if self._lobby_timer(call, name, now) or self._turn_timer(call, name, now):
             return
-        if name in ("identify", "silent", "stay"):
+        if name == "silent":
+            self._do(fx.AskLeg(call.call_id))
+        elif name in ("identify", "stay"):
             self.hang_up(call, "system", now)
         else:  # setup, end: the leg has not ended as it must have; end it here
             self._do(fx.HangUpLeg(call.call_id))
@@ -257,6 +263,8 @@ class Floor(Trying):
     def restore(self, call: Call, now: float) -> None:
         """Take up a saved call of an engine that died. A conversation goes on; anything before it is ended."""
         self.calls[call.call_id] = call
+        self._silent[call.call_id] = -1  # whether it was silent nobody knows: heard from by its first figures, or asked
+        self._watch_silence(call, now)
         if call.recording_id:
             self.recordings[call.recording_id] = call.call_id
         if call.state in (CallState.TALKING, CallState.HELD) and call.dialog:
@@ -312,6 +320,7 @@ class Floor(Trying):
         """What stands in a state with no timer and no owner; each is mended here and named. Empty when all is well."""
         found: list[str] = []
         for call in list(self.calls.values()):
+            self._watch_silence(call, now)  # who was given away or taken back while he was silent still is
             timed = not TIMED.isdisjoint(self.timers.names("call", call.call_id))
             if call.state in (CallState.TALKING, CallState.HELD) and call.hanging_up_since is None:
                 agent = self.team.agents.get(call.agent_id or -1)

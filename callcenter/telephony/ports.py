@@ -30,7 +30,8 @@ class Cause(StrEnum):
     UNREACHABLE = "unreachable"  # no response at all (timer B), network error
     REJECTED = "rejected"  # 401/407 that digest did not settle, 403 before ringing, 488: trunk set up wrongly
     CANCELLED = "cancelled"  # we gave up before the answer (not the ring time-out)
-    MEDIA_LOST = "media_lost"  # no RTP for too long, or no usable SDP in the answer
+    MEDIA_LOST = "media_lost"  # no usable SDP in the answer
+    LOST = "lost"  # the far end vanished: neither audio nor an answer to a question inside its dialog
     ENGINE_LOST = "engine_lost"  # the engine died with the leg open and could not take it up again
 
 
@@ -166,6 +167,16 @@ class LegUpdated(SipEvent):
 
 
 @dataclass(frozen=True)
+class LegAsked(SipEvent):
+    """What became of `SipPort.ask`. `alive` False: no answer in time, or the far end knows no such dialog. The leg is
+    as it was."""
+
+    leg_id: str
+    at: float
+    alive: bool
+
+
+@dataclass(frozen=True)
 class LegEnded(SipEvent):
     """The leg is over, for whatever reason; the last event of a leg. `status` is the SIP status or 0, `by_us` whether
     we hung up, cancelled or timed out."""
@@ -229,17 +240,6 @@ class SipPort(Protocol):
         """Send an INVITE. Exactly one LegEnded follows sooner or later, whatever happens. On ring time-out the adapter
         cancels and ends the leg with NO_ANSWER; a 200 that crosses the CANCEL is acknowledged and hung up."""
 
-    def hangup(self, leg_id: str) -> None:
-        """CANCEL or BYE, as the leg stands. Harmless on a leg that has ended."""
-
-    def send_hold(self, leg_id: str, local: Sdp) -> None:
-        """Re-INVITE with `local` (its `direction` tells hold or resume)."""
-
-    def accept(self, leg_id: str, local: Sdp, ring_only: bool = False) -> None:
-        """Answer an inbound leg with 200, or with 180 if `ring_only`."""
-
-    def reject(self, leg_id: str, status: int, reason: str) -> None:
-        """Refuse an inbound leg."""
     @property
     def address(self) -> tuple[str, int]:
         """Where phones register: host and port, once started."""
@@ -257,6 +257,21 @@ class SipPort(Protocol):
         """Send an INVITE to a registered phone, with the wish that it answers by itself. As `originate`. KeyError if it
         is not registered."""
 
+    def hangup(self, leg_id: str) -> None:
+        """CANCEL or BYE, as the leg stands. Harmless on a leg that has ended."""
+
+    def send_hold(self, leg_id: str, local: Sdp) -> None:
+        """Re-INVITE with `local` (its `direction` tells hold or resume)."""
+
+    def ask(self, leg_id: str) -> None:
+        """Ask the far end of an answered leg whether it is still there (OPTIONS in its dialog, RFC 3261, 11). LegAsked
+        follows within seconds. Harmless on a leg that is not up or has ended: nothing follows then."""
+
+    def accept(self, leg_id: str, local: Sdp, ring_only: bool = False) -> None:
+        """Answer an inbound leg with 200, or with 180 if `ring_only`."""
+
+    def reject(self, leg_id: str, status: int, reason: str) -> None:
+        """Refuse an inbound leg."""
 
     def adopt(self, dialog: Dialog) -> None:
         """Take up a leg of an engine that died: a confirmed one goes on (its BYE is answered and told as LegEnded,
@@ -314,7 +329,7 @@ class DtmfReceived(MediaEvent):
 
 @dataclass(frozen=True)
 class RtpStarted(MediaEvent):
-    """The first packet from the far end, or the first after a silence that was told."""
+    """The first packet from the far end, or the first sign of life (RTCP counts) after a silence that was told."""
 
     at: float
     port_id: str
@@ -322,7 +337,7 @@ class RtpStarted(MediaEvent):
 
 @dataclass(frozen=True)
 class RtpSilent(MediaEvent):
-    """No packet from the far end for `silent_s` seconds (told once, at the port's `silence_after_s`)."""
+    """Neither RTP nor RTCP from the far end for `silent_s` seconds (told once, at the port's `silence_after_s`)."""
 
     at: float
     port_id: str

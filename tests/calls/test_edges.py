@@ -143,12 +143,66 @@ def test_silence_of_a_far_end_counts_from_the_resume_and_not_while_it_holds() ->
     w.floor.media(p.RtpSilent(w.now, fx.call_port(call.call_id), 20), w.now)
     w.sip(p.LegUpdated, call, sdp=p.Sdp(SDP.address, direction="sendonly"))
     w.wait(120)
-    assert call.hanging_up_since is None
+    assert not w.done(fx.AskLeg)
     w.sip(p.LegUpdated, call, sdp=SDP)
     w.wait(29)
-    assert call.hanging_up_since is None
+    assert not w.done(fx.AskLeg)
     w.wait(2)
-    assert call.hanging_up_since is not None
+    assert [e.call_id for e in w.done(fx.AskLeg)] == [call.call_id]
+
+
+def test_a_far_end_that_is_silent_and_answers_nothing_is_lost_and_its_agent_free() -> None:
+    w = World()
+    call = w.dial()
+    w.answer(call)
+    w.wait(40)
+    w.floor.media(p.RtpSilent(w.now, call.port, 30.0), w.now)
+    w.wait(0)
+    assert len(w.done(fx.AskLeg)) == 1, "thirty seconds are full already"
+    assert w.state() == "on_call", "nothing is done to a call that may be there"
+    w.sip(p.LegAsked, call, alive=False)
+    [ended] = w.facts(f.CallEnded)
+    assert (ended.outcome, ended.cause, ended.hung_up_by) == ("connected", "lost", "system")
+    assert w.done(fx.HangUpLeg) and w.done(fx.ClosePort) and w.state() == "wrap_up"
+
+
+def test_a_muted_far_end_that_answers_stays_and_is_asked_again() -> None:
+    w = World()
+    call = w.dial()
+    w.answer(call)
+    w.floor.media(p.RtpSilent(w.now, call.port, 30.0), w.now)
+    w.wait(1)
+    for asked in (1, 2, 3):
+        assert len(w.done(fx.AskLeg)) == asked
+        w.sip(p.LegAsked, call, alive=True)
+        w.wait(31)
+    w.floor.media(p.RtpStarted(w.now, call.port), w.now)
+    w.sip(p.LegAsked, call, alive=False)  # the answer was lost on its way, and he speaks
+    w.wait(120)
+    assert len(w.done(fx.AskLeg)) == 4 and call.hanging_up_since is None and w.state() == "on_call"
+
+
+@pytest.mark.parametrize("direction", ["recvonly", "inactive"])
+def test_a_far_end_that_said_it_sends_nothing_is_not_asked_for_its_silence(direction: str) -> None:
+    w = World()
+    call = w.dial()
+    w.sip(p.LegAnswered, call, sdp=p.Sdp(SDP.address, direction=direction), dialog=w.dialog(call, "confirmed"))
+    w.floor.media(p.RtpSilent(w.now, call.port, 30.0), w.now)
+    w.wait(300)
+    assert not w.done(fx.AskLeg)
+
+
+def test_a_successor_asks_who_may_have_vanished_before_its_time_unless_he_is_heard() -> None:
+    for packets, asked in (((50, 50, 50), 1), ((50, 300, 550), 0)):
+        w = World()
+        call = w.dial()
+        w.answer(call)
+        w.floor.restore(call, w.now)
+        for received in packets:
+            w.floor.media(p.PortStats(w.now, call.port, received, 0, 0.0, 0, None, None, 4.0), w.now)
+            w.wait(5)
+        w.wait(20)
+        assert len(w.done(fx.AskLeg)) == asked
 
 
 def test_an_unhold_after_a_silence_that_has_ended_hangs_nobody_up() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from callcenter.acd.settings import Overflow, SkillNeed
 from callcenter.calls import effects as fx
+from callcenter.calls import facts as f
 from callcenter.calls.call import CallState
 from callcenter.calls.destination import Destination, DestinationKind
 from callcenter.errors import Conflict
@@ -131,7 +132,21 @@ def test_a_caller_who_fell_silent_while_he_waited_does_not_hold_his_agent_for_ev
     w.team.set_state(1, "available", "", w.now)
     w.floor.answer(1, w.now)
     w.wait(31)
-    assert call.hanging_up_since is not None and w.state() == "wrap_up"
+    w.floor.sip(p.LegAsked(call.call_id, w.now, False), w.now)
+    assert w.facts(f.CallEnded)[0].cause == "lost" and w.state() == "wrap_up"
+
+
+def test_a_caller_who_vanishes_while_he_waits_leaves_the_queue() -> None:
+    w = LobbyWorld(agents=1)
+    w.team.set_state(1, "paused", "lunch", w.now)
+    call = w.arrive()
+    w.floor.media(p.RtpSilent(w.now, call.port, 30.0), w.now)
+    w.wait(1)
+    w.floor.sip(p.LegAsked(call.call_id, w.now, False), w.now)
+    [left] = w.facts(f.CallLeftQueue)
+    [ended] = w.facts(f.CallEnded)
+    assert (left.how, ended.outcome, ended.cause) == ("abandoned", "abandoned", "lost")
+    assert not w.floor.calls
 
 
 def test_an_agent_who_reloads_his_page_in_a_consultation_is_in_it_again() -> None:

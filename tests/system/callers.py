@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import random
 import re
 import selectors
 import shutil
+import signal
 import socket
 import struct
 import tempfile
@@ -129,6 +131,10 @@ class Caller:
         """End the call: CANCEL before the answer, BYE after it."""
         self._group.tell(self)
 
+    def vanish(self) -> None:
+        """The cable is pulled: neither a word nor a packet more, of this caller and all of his SIPp process."""
+        self._group.vanish()
+
     def hears(self, hz: float, over_s: float = 0.4) -> bool:
         """Whether the tone `hz` is what has been heard last."""
         return loudest(self.recent(over_s), hz) > LOUD
@@ -195,6 +201,7 @@ class _Group:
         self.callers, self.peer = callers, peer
         self._log = peer.folder / "log.txt"
         self._read = 0
+        self.gone = False
         for i, caller in enumerate(callers, 1):
             caller.call_id = f"{i}-{peer.process.pid}@127.0.0.1"
             caller._group = self
@@ -209,9 +216,15 @@ class _Group:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             out.sendto(text.encode(), ("127.0.0.1", self.peer.port))
 
+    def vanish(self) -> None:
+        self.gone = True
+        os.kill(self.peer.process.pid, signal.SIGKILL)
+        for caller in self.callers:
+            caller.far = None
+
     def look(self) -> None:
         """Take in what SIPp has logged."""
-        if not self._log.exists():
+        if self.gone or not self._log.exists():
             return
         with self._log.open("rb") as file:
             file.seek(self._read)

@@ -34,7 +34,7 @@ QUEUES = {SALES: (2,), REPAIRS: (1, 3, 4, 5, 6), BILLING: (2,)}
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switchboard]:
-    installation = Installation(tmp_path_factory.mktemp("ends") / "var", "--no-demo")
+    installation = Installation(tmp_path_factory.mktemp("ends") / "var", "--no-demo", FAR_END_SILENT_S="3")
     try:
         yield Switchboard(installation.start(), agents=6, queues=QUEUES, settings={"wrap_up_s": 1, "ring_s": 8}).build()
         wrong = installation.logs("error", "critical")
@@ -204,6 +204,30 @@ def test_a_caller_who_hangs_up_while_it_rings_is_a_missed_call(board: Switchboar
     board.at_rest()
     rows = board.calls("+8613800009999")
     assert all(r["answered_at"] is None and r["outcome"] != "connected" for r in rows), rows
+
+
+@pytest.mark.promise("A1", "I4", "P4")
+def test_callers_whose_cable_is_pulled_hold_neither_an_agent_nor_a_place(
+    board: Switchboard, callers: Callers, agents: tuple[Headset, Headset]
+) -> None:
+    """One talks, one waits; both fall silent and answer nothing, SIP neither. A third one beside them stays."""
+    scene = Scene(callers, agents, "+8613800009901")
+    scene.one.available()
+    talks = scene.talks()
+    waits = callers.call_one("+8613800009902", TO_REPAIRS, CALLER_HZ).until("answered")
+    stays = callers.call_one("+8613800009903", TO_MENU, CALLER_HZ).until("answered")
+    until(lambda: [c["phone_e164"] for c in board.queue(REPAIRS)["waiting"]] == [waits.number], "he waits", 5)
+    talks.vanish()
+    waits.vanish()
+    rows = [board.ended_call(caller.number, 25) for caller in (talks, waits)]
+    assert [(r["outcome"], r["cause"], r["hung_up_by"]) for r in rows] == [
+        ("connected", "lost", "system"),
+        ("abandoned", "lost", "system"),
+    ]
+    scene.one.until(lambda d: d["state"] in ("available", "paused"), "free again", 6)
+    assert stays.state == "answered"
+    stays.hang_up()
+    board.at_rest()
 
 
 @pytest.mark.promise("A1", "A2", "I3", "I5", "P4")

@@ -18,7 +18,7 @@ from callcenter.events import streams
 from callcenter.processes.engine.dialing import Dialing
 from callcenter.processes.engine.inbox import Inbox
 from callcenter.processes.engine.restore import claim, restore
-from callcenter.processes.engine.shell import Engine, Tenant
+from callcenter.processes.engine.shell import Engine
 from callcenter.processes.prompts import installed_prompts
 from callcenter.telephony.edge.choose import edge_of
 from callcenter.telephony.media.client import MediaClient
@@ -95,7 +95,7 @@ async def _tenants(engine: Engine, inbox: Inbox) -> None:
             known = {int(t) for t in await engine.redis.smembers(streams.SETTINGS_TENANTS)}
             for tenant in known:
                 if await claim(engine, tenant):
-                    engine.tenants.setdefault(tenant, Tenant(tenant))
+                    engine.open_tenant(tenant)
         except (aioredis.RedisError, OSError):
             continue
 

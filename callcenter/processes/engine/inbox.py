@@ -84,7 +84,7 @@ class Inbox:
                 if tenant is None:
                     if not isinstance(command, c.SettingsChanged):
                         raise NotFound("This enterprise is not served here yet. Try again in a moment.")
-                    tenant = self.engine.tenants[envelope.tenant] = Tenant(envelope.tenant)
+                    tenant = self.engine.open_tenant(envelope.tenant)
                 try:
                     result = await self._do(tenant, command)
                 finally:

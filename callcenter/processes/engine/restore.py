@@ -32,7 +32,7 @@ async def restore(engine: Engine, inbox: Inbox) -> None:
     for raw in await engine.redis.smembers(streams.SETTINGS_TENANTS):
         tenant_id = int(raw)
         if await claim(engine, tenant_id):
-            tenant = engine.tenants[tenant_id] = Tenant(tenant_id)
+            tenant = engine.open_tenant(tenant_id)
             await _settings(engine, inbox, tenant)
             await engine.desk_phones.restore(tenant)
             await _agents(engine, tenant)

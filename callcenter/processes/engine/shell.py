@@ -28,9 +28,11 @@ from callcenter.processes.engine.audio import Audio
 from callcenter.processes.engine.desk_phones import PREFIX, DeskPhones
 from callcenter.processes.engine.inbound import Inbound
 from callcenter.processes.engine.journal import Journal, tickets_key, today_key
+from callcenter.processes.engine.lines import Lines
 from callcenter.processes.engine.queue_boards import QueueBoards
 from callcenter.processes.engine.tenant import Tenant
 from callcenter.processes.engine.third_legs import ThirdLegs
+from callcenter.processes.engine.vanishing import Vanishing
 from callcenter.telephony import ports as p
 from ivr.control import where
 
@@ -40,7 +42,7 @@ log = logging.getLogger(__name__)
 CLOCK_STEP_S = 1.0  # less is the clock's ordinary slewing
 
 
-class Engine:
+class Engine(Lines):
     """Owns the live calls of its tenants; see the package's text."""
 
     def __init__(
@@ -60,6 +62,7 @@ class Engine:
         self.dial_ticket: Callable[[Tenant, str, int], None] = lambda tenant, ticket_id, user_id: None
         self.third_legs = ThirdLegs(self)
         self.desk_phones = DeskPhones(self)
+        self.vanishing = Vanishing(self)
         self.dial_preview: Callable[[Tenant, int], None] = lambda tenant, user_id: None
         self.trunk_health: dict[int, p.TrunkHealth] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -80,6 +83,13 @@ class Engine:
 
     # --------------------------------------------------------------------------------------------------- events in
 
+    def open_tenant(self, tenant_id: int) -> Tenant:
+        """The tenant, here from now on if it was not yet."""
+        if tenant_id not in self.tenants:
+            self.tenants[tenant_id] = Tenant(tenant_id)
+            self.tenants[tenant_id].floor.silent_s = self.config.far_end_silent_s
+        return self.tenants[tenant_id]
+
     def find(self, call_id: str) -> Tenant | None:
         """The tenant whose floor has this call."""
         return next((t for t in self.tenants.values() if call_id in t.floor.calls), None)
@@ -95,6 +105,8 @@ class Engine:
         if isinstance(event, p.InboundCall):
             self.inbound.invited(event)
             return
+        if isinstance(event, p.LegAsked):
+            self.vanishing.on_asked(event)
         if event.leg_id.startswith(PREFIX):
             self.desk_phones.on_sip(event)
             return
@@ -118,44 +130,6 @@ class Engine:
             owner.floor.sip(event, wall_s())
             self.apply(owner)
 
-    def far_media(self, port: str, sdp: p.Sdp) -> None:
-        """Send where the far end of `port` listens."""
-        try:
-            self.media.update_port(
-                port, remote=sdp.address, codec=sdp.codec, dtmf_pt=sdp.dtmf_pt,
-                sending=sdp.direction in ("sendrecv", "recvonly"),
-            )  # fmt: skip
-        except KeyError:
-            log.warning("the call has no media port any more")
-
-    def _try_next_trunk(self, tenant: Tenant, call: Call, event: p.LegEnded) -> bool:
-        """A trunk that can't take the call is not the callee's answer: the next trunk gets it."""
-        trunk_fault = event.cause in (p.Cause.CONGESTION, p.Cause.UNREACHABLE, p.Cause.REJECTED)
-        if not trunk_fault or call.ringing_at or call.answered_at or call.hanging_up_since is not None:
-            return False
-        tried = tenant.tried.setdefault(call.call_id, [call.trunk_id])
-        choice = self.choose_trunk(tenant, call.number, call.campaign_id, frozenset(tried))
-        if choice is None:
-            return False
-        tenant.trunks.release(call.trunk_id)
-        tried.append(choice.trunk_id)
-        call.trunk_id, call.dialed = choice.trunk_id, choice.dialed
-        self.journal.call(tenant.id, call.call_id, call)
-        self.spawn(self._originate(tenant, call.call_id, f"{call.call_id}~{len(tried) - 1}"), "originate again")
-        return True
-
-    def choose_trunk(
-        self, tenant: Tenant, number: str, campaign_id: int | None, tried: frozenset[int] = frozenset()
-    ) -> Any:
-        """A trunk with a free channel for `number`, its channel now ours; None if there is none."""
-        run = tenant.campaigns.get(campaign_id or -1)
-        allowed = run.settings.trunk_ids if run is not None else ()
-        exclude = set(tried)
-        if allowed:
-            exclude |= {t for e, t in tenant.documents if e == "trunk" and t not in allowed}
-        choice = tenant.trunks.choose(wall_s(), number, frozenset(exclude))
-        return choice if hasattr(choice, "trunk_id") else None
-
     def on_media(self, event: p.MediaEvent) -> None:
         """From the media client."""
         now = wall_s()
@@ -166,6 +140,7 @@ class Engine:
         for tenant in self.tenants.values():
             tenant.floor.media(event, now)
             self._carry_out(tenant)
+        self.vanishing.on_media(event)
         self._arm()
 
     @property
@@ -214,8 +189,9 @@ class Engine:
             case fx.ParkedChanged():
                 self.journal.live(tenant.id, "parked", {"calls": tenant.floor.parked()})
             case fx.HangUpLeg(call_id=call_id):
-                tried = len(tenant.tried.get(call_id, [0])) - 1
-                self.sip.hangup(f"{call_id}~{tried}" if tried else call_id)
+                self.sip.hangup(self._leg_id(tenant, call_id))
+            case fx.AskLeg(call_id=call_id):
+                self.sip.ask(self._leg_id(tenant, call_id))
             case fx.Originate(call_id=call_id):
                 self.spawn(self._originate(tenant, call_id, call_id), "originate")
             case fx.Fact(fact=fact, call_id=call_id):
@@ -303,53 +279,6 @@ class Engine:
         fact = LeadReturned(lead_id, entry.get("campaign_id"), reason, retry_at)
         self.journal.fact(FACTS.pack(fact, tenant=tenant.id, at=now))
         self.journal.landed(tenant.id, lead_id)
-
-    async def _originate(self, tenant: Tenant, call_id: str, leg_id: str) -> None:
-        await self.journal.durable()
-        call = self._still_wanted(tenant, call_id)
-        if call is None:
-            return
-        codec = self.trunk_codec(tenant, call.trunk_id)
-        try:
-            address = await self.open_port(tenant, call_id, codec)
-            if self._still_wanted(tenant, call_id) is None:
-                self.media.delete_port(fx.call_port(call_id))
-                return
-            self.sip.originate(
-                leg_id, call.trunk_id, call.dialed, call.caller_id, p.Sdp(address, codec), call.ring_timeout_s
-            )
-        except (RuntimeError, KeyError) as error:
-            log.error("call %s can't be placed: %s", call_id, error)
-            tenant.floor.lost(call_id, p.Cause.CONGESTION, wall_s())
-            self.apply(tenant)
-
-    def _still_wanted(self, tenant: Tenant, call_id: str) -> Call | None:
-        """A call before its INVITE; None if it was given up meanwhile (it ends here then)."""
-        call = tenant.floor.calls.get(call_id)
-        if call is not None and call.hanging_up_since is not None:
-            tenant.floor.lost(call_id, p.Cause.CANCELLED, wall_s())
-            self.apply(tenant)
-            return None
-        return call
-
-    def trunk_codec(self, tenant: Tenant, trunk_id: int) -> str:
-        """The codec that a trunk is set up for."""
-        return str(tenant.documents.get(("trunk", trunk_id), {}).get("codec") or "pcmu")
-
-    async def open_port(self, tenant: Tenant, call_id: str, codec: str) -> p.MediaAddress:
-        """The media port of a call that is about to be placed, on the worker of the tenant's agents."""
-        near = next(
-            (
-                fx.agent_port(tenant.id, a.user_id)
-                for a in tenant.floor.team.agents.values()
-                if a.phone.state == "connected"
-            ),
-            "",
-        )
-        try:
-            return await self.media.create_port(fx.call_port(call_id), near=near, codec=codec)
-        except KeyError:
-            return await self.media.create_port(fx.call_port(call_id), codec=codec)
 
     # ------------------------------------------------------------------------------------------------------- timers
 

@@ -41,11 +41,14 @@ REPORT_ROUNDS = int(REPORT_EVERY_S / (LOOK_AFTER_TICKS * TICK_S))
 class Leg(MediaLeg):
     """A port with what only the worker needs of it."""
 
-    __slots__ = ("fed_by", "loading", "looping", "mixed_by", "mixes", "quiet_told", "reporter", "rounds", "slot")
+    __slots__ = (
+        "fed_by", "loading", "looping", "mixed_by", "mixes", "quiet_told", "reported_at", "reporter", "rounds", "slot",
+    )  # fmt: skip
 
     def __init__(self, owner: PortOwner, c: p.CreatePort, sockets: tuple[socket.socket, socket.socket]) -> None:
         super().__init__(owner, c.port_id, sockets, c.codec, c.dtmf_pt, c.silence_after_s, now_samples())
         self.reporter = Reporter(f"{c.port_id}@{self.local[0]}")
+        self.reported_at = 0  # when RTCP of the far end was heard
         self.slot = 0
         self.rounds = hash(c.port_id) % REPORT_ROUNDS
         self.fed_by: tuple[MediaLeg, Feed] | None = None
@@ -385,7 +388,7 @@ class MediaWorker:
         """Each 0.3 s: lost ends of key presses, silence, stale relays; reports every 5 s."""
         if leg.keys.waiting and (press := leg.keys.overdue(now)) is not None:
             self.key_pressed(leg, press)
-        quiet = now - max(leg.heard_at, leg.quiet_since)
+        quiet = now - max(leg.heard_at, leg.quiet_since, leg.reported_at)
         if leg.remote is not None and not leg.quiet_told and quiet >= leg.silence_after > 0:
             leg.quiet_told = True
             leg.expect_restart()
@@ -407,6 +410,9 @@ class MediaWorker:
         self._tell(ports.RtpStarted(time.time(), port.port_id))
 
     def rtcp_received(self, port: MediaLeg, data: bytes) -> None:
-        """Keep what the far end says of us."""
+        """Keep what the far end says of us; one that reports is there, even if it is muted."""
         assert isinstance(port, Leg)
+        port.reported_at = now_samples()
+        if port.quiet_told:
+            self.rtp_started(port)
         port.reporter.take(port, data, time.time())

@@ -197,6 +197,13 @@ class SippyPort:
         elif leg_id not in self._finished:
             raise KeyError(leg_id)
 
+    def ask(self, leg_id: str) -> None:
+        call = self._legs.get(leg_id)
+        if call is not None:
+            call.midcall.ask()
+        elif leg_id not in self._finished:
+            raise KeyError(leg_id)
+
     def accept(self, leg_id: str, local: Sdp, ring_only: bool = False) -> None:
         call = self._inbound(leg_id)
         if call is not None and ring_only:
@@ -303,6 +310,8 @@ class SippyPort:
             if call is not None:
                 return response(req, 482, "Merged request"), None, None
             return self._invited(req, transaction)
+        if method == "REGISTER":
+            return self._phones.register(req), None, None
         if method == "OPTIONS":
             return response(req, 200, "OK", allow=ALLOW), None, None
         if method in ("BYE", "UPDATE", "INFO"):
@@ -310,8 +319,6 @@ class SippyPort:
         status, words = (603, "Decline") if method == "REFER" else (405, "Method not allowed")
         return response(req, status, words, allow=ALLOW), None, None
 
-        if method == "REGISTER":
-            return self._phones.register(req), None, None
     def _invited(self, req: Any, transaction: Any) -> Any:
         phone = self._phones.caller(req)
         spec = self._admission.judge(req, monotonic_s()) if phone is None else self._phone_spec(phone)
@@ -340,6 +347,9 @@ class SippyPort:
             self._tell(told)
         return leg.trying(req), leg.caller_cancelled, leg.never_acknowledged
 
+    def _phone_spec(self, phone: PhoneSpec | Refusal) -> TrunkSpec | Refusal:
+        return self._phones.trunk(phone.phone_id) if isinstance(phone, PhoneSpec) else phone
+
     def admits(self, packet: bytes, host: str) -> bool:
         """Called by `Transactions` for each packet before it is parsed."""
         now = monotonic_s()
@@ -347,9 +357,6 @@ class SippyPort:
             return True
         if self._sparing.allows(host, now):
             log.warning("too many packets from %s: dropped (%d of all since the start)", host, self._gate.dropped)
-    def _phone_spec(self, phone: PhoneSpec | Refusal) -> TrunkSpec | Refusal:
-        return self._phones.trunk(phone.phone_id) if isinstance(phone, PhoneSpec) else phone
-
         return False
 
     def proved(self, host: str) -> None:
@@ -365,10 +372,6 @@ class SippyPort:
             self._strays.receive(resp, source, call)
 
 
-def _unsupported(names: str) -> Any:
-    from sippy.SipHeader import SipHeader
-
-    return SipHeader(name="unsupported", bodys=names)
 def _auto_answer(host: str) -> tuple[str, ...]:
     """Header lines by which phones of all makes answer by themselves; one that knows none of them rings."""
     return (
@@ -378,3 +381,7 @@ def _auto_answer(host: str) -> tuple[str, ...]:
     )
 
 
+def _unsupported(names: str) -> Any:
+    from sippy.SipHeader import SipHeader
+
+    return SipHeader(name="unsupported", bodys=names)

@@ -1,4 +1,4 @@
-"""What happens inside a call that is up: hold by us, changes of media by the far end, small talk."""
+"""What happens inside a call that is up: hold by us, changes of media by the far end, questions, small talk."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from callcenter.clock import wall_s
-from callcenter.telephony.ports import Sdp
+from callcenter.telephony.ports import LegAsked, Sdp
 from callcenter.telephony.sip import sdp as sdps
 from callcenter.telephony.sip.dialog import ALLOW
 from callcenter.telephony.sip.digest import authorization
 from callcenter.telephony.sip.leg import LegState
 from callcenter.telephony.sip.line import new_branch
 from callcenter.telephony.sip.messages import body_of, contact_of, response, sdp_of
-from callcenter.telephony.sip.requests import Request
+from callcenter.telephony.sip.requests import LocalTimeout, Request
 
 if TYPE_CHECKING:
     from callcenter.telephony.sip.calls import Call
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 GLARE_WAIT_S = 2.5  # RFC 3261, section 14.1: 2.1 to 4 s for the owner of the Call-ID
 MAX_ATTEMPTS = 4
+ASK_S = 10.0  # OPTIONS is repeated four times within this (0.5, 1, 2, 4 s)
+GONE = frozenset({408, 481})  # the far end, or the last hop before it, knows of no such call (RFC 5057)
 
 
 class MidCall:
@@ -32,6 +34,8 @@ class MidCall:
         self.call = call
         self._reinvite: Any = None  # transaction of ours under way
         self._answering = False  # a re-INVITE of the far end waits for its ACK
+        self._asking = 0  # number of the question that waits for its answer
+        self._asked = 0
 
     def send_hold(self, local: Sdp, credentials: tuple[str, ...] = (), attempt: int = 1) -> None:
         """Re-INVITE with `local`. Nothing happens on a leg that is not up."""
@@ -69,6 +73,28 @@ class MidCall:
         self._reinvite = self.call.line.send(
             Request("INVITE", self.call.data, new_branch(), extra=credentials, body=offer), on_response
         )
+
+    def ask(self) -> None:
+        """OPTIONS in the dialog: whoever answers it, with whatever, is there. One question at a time."""
+        if self.call.book.state is not LegState.CONFIRMED or self._asking:
+            return
+        self._asked += 1
+        number = self._asking = self._asked
+        self.call.data = self.call.data.next_cseq()
+
+        def over(alive: bool) -> None:
+            if self._asking != number:
+                return
+            self._asking = 0
+            if self.call.book.state is LegState.CONFIRMED:
+                self.call.line.tell(LegAsked(self.call.leg_id, wall_s(), alive))
+
+        def on_response(resp: Any, _: Any) -> None:
+            if resp.scode >= 200:
+                over(not isinstance(resp, LocalTimeout) and resp.scode not in GONE)
+
+        self.call.line.send(Request("OPTIONS", self.call.data, new_branch()), on_response)
+        self.call.line.loop.call_later(ASK_S, over, False)
 
     def _media_of_answer(self, found: Sdp) -> None:
         """The far end answered our re-INVITE: told only if its media moved, its direction merely mirrors ours."""

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from callcenter.telephony.ports import Cause, LegAnswered, LegEnded, LegUpdated, MediaAddress, Sdp
+from callcenter.telephony.ports import Cause, LegAnswered, LegAsked, LegEnded, LegUpdated, MediaAddress, Sdp
+from callcenter.telephony.sip import midcall
 from tests.sip.sipp import Sipp, free_port, pause, recv, request, scenario, sdp, send, send_reply
 from tests.telephony.sip.harness import LOCAL, run, running
 
@@ -210,5 +211,45 @@ def test_requests_follow_the_routes_of_the_answer() -> None:
         bye = result.messages[result.messages.index("BYE sip:") :]
         assert bye.index(";lr;id=a") < bye.index(";lr;id=b")
         assert result.successful == 1, result.errors
+
+    run(check())
+
+
+def test_a_far_end_that_is_asked_answers_in_its_dialog_whatever_it_says() -> None:
+    async def check() -> None:
+        carrier = await Sipp.start(scenario(*ANSWERS, recv("OPTIONS"), send_reply(405), *HANGS_UP))
+        async with running() as engine:
+            engine.call(carrier.port)
+            await engine.wait(LegAnswered)
+            engine.port.ask("leg")
+            await engine.wait(LegAsked)
+            assert [event.alive for event in engine.of(LegAsked)] == [True]
+            engine.port.hangup("leg")
+            await engine.ended()
+            engine.port.ask("leg")  # a leg that is over is asked nothing
+            result = await carrier.finish()
+        assert (result.successful, result.failed) == (1, 0), result.errors
+
+    run(check())
+
+
+def test_a_far_end_that_does_not_answer_or_knows_of_no_call_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(midcall, "ASK_S", 1.2)
+
+    async def check() -> None:
+        dead = await Sipp.start(scenario(*ANSWERS, *([recv("OPTIONS")] * 2), *HANGS_UP))
+        restarted = await Sipp.start(scenario(*ANSWERS, recv("OPTIONS"), send_reply(481), *HANGS_UP))
+        for carrier in (dead, restarted):
+            async with running() as engine:
+                engine.call(carrier.port)
+                await engine.wait(LegAnswered)
+                engine.port.ask("leg")
+                engine.port.ask("leg")
+                await engine.wait(LegAsked)
+                assert [event.alive for event in engine.of(LegAsked)] == [False]
+                assert not engine.of(LegEnded), "what becomes of the call is the floor's to say"
+                engine.port.hangup("leg")
+                await engine.ended()
+            await carrier.finish()
 
     run(check())

@@ -57,6 +57,7 @@ export default {
     rejected: "Rejected by the trunk",
     cancelled: "Cancelled",
     media_lost: "No audio",
+    lost: "Vanished: no audio, no answer",
     engine_lost: "Interrupted by a restart",
   },
   timeline: {

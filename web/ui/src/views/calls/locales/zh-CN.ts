@@ -57,6 +57,7 @@ export default {
     rejected: "中继拒绝",
     cancelled: "已取消",
     media_lost: "没有声音",
+    lost: "对方断线：无声音、无响应",
     engine_lost: "因重启中断",
   },
   timeline: {

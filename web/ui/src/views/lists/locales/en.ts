@@ -81,6 +81,7 @@ export default {
       rejected: "Refused by the carrier",
       cancelled: "Cancelled",
       media_lost: "Sound lost",
+      lost: "Vanished",
       engine_lost: "Interrupted",
       machine: "Answering machine",
     },

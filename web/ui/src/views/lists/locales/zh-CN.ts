@@ -81,6 +81,7 @@ export default {
       rejected: "运营商拒绝",
       cancelled: "已取消",
       media_lost: "语音中断",
+      lost: "对方断线",
       engine_lost: "通话中断",
       machine: "语音信箱",
     },
