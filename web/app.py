@@ -25,7 +25,7 @@ import web.api
 from callcenter import config
 from callcenter.auth.permissions import PERMISSIONS, PLATFORM_PERMISSIONS
 from callcenter.errors import AppError
-from web import http, limits, metrics, nulls, ui_files
+from web import api_docs, http, limits, metrics, nulls, ui_files
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,10 @@ class _HeaderToken(CSRFProtect):
 
     def _get_csrf_token(self) -> str | None:
         return request.headers.get("X-CSRFToken")
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        if not http.by_token():  # no browser sends an API token by itself: such a request can't be forged
+            super().protect(apply_exemptions=apply_exemptions)
 
 
 csrf = _HeaderToken()
@@ -118,7 +122,8 @@ def create_app(settings: config.Config | None = None) -> Flask:
 
 
 def _register_blueprints(app: Flask) -> None:
-    api = HouseApi(app)
+    api = HouseApi(app, spec_kwargs=api_docs.options(app))
+    api.spec.components.security_scheme(api_docs.SCHEME, api_docs.BEARER)
     for module in sorted(m.name for m in pkgutil.iter_modules(web.api.__path__)):
         blueprint = getattr(importlib.import_module(f"web.api.{module}"), "blueprint", None)
         if isinstance(blueprint, DocumentedBlueprint):
@@ -140,7 +145,12 @@ def _refuse_silent_endpoints(app: Flask) -> None:
 def _install_errors(app: Flask) -> None:
     @app.errorhandler(AppError)
     def _app_error(error: AppError) -> tuple[Response, int]:
-        return jsonify(http.error_body(error)), error.status
+        answer = jsonify(http.error_body(error))
+        if "retry_after_s" in error.params:
+            answer.headers["Retry-After"] = str(error.params["retry_after_s"])
+        if error.status == 401 and http.by_token():
+            answer.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+        return answer, error.status
 
     @app.errorhandler(CSRFError)
     def _csrf_error(error: CSRFError) -> tuple[Response, int]:

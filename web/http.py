@@ -20,9 +20,12 @@ from sqlalchemy.orm import Session
 
 from callcenter import ids
 from callcenter.audit.models import Actor
+from callcenter.auth.bearer import resolve_token, take_turn
 from callcenter.auth.sessions import Identity, resolve
+from callcenter.clock import utc_now
 from callcenter.errors import AppError, Forbidden, NotSignedIn
 from callcenter.log import bind
+from web import limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
@@ -40,6 +43,17 @@ def requires(*permissions: str) -> Callable[[F], F]:
         return view
 
     return mark
+
+
+def in_person(view: F) -> F:
+    """Only for who has signed in with a password: no API token gets in (403). Put it below `@requires`."""
+    view.__dict__["_in_person"] = True
+    return view
+
+
+def is_in_person(view: Callable[..., Any]) -> bool:
+    """Whether `view` is marked `@in_person`."""
+    return bool(view.__dict__.get("_in_person", False))
 
 
 def public(view: F) -> F:
@@ -86,6 +100,24 @@ def client_ip() -> str:
     return request.remote_addr or ""
 
 
+def by_token() -> bool:
+    """Whether this request is made with an API token, and so without a session."""
+    return bool(g.get("by_token", False))
+
+
+def bearer() -> str | None:
+    """The token that this request carries in `Authorization: Bearer …`; None without such a header."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def sign_in_by_token(token: str) -> Identity:
+    """The identity behind an API token. Raises TooManyRequests, TokenRefused."""
+    g.by_token = True
+    take_turn(token, per_s=limits.TOKEN_PER_S, burst=limits.TOKEN_BURST)
+    return resolve_token(token, client_ip(), utc_now())
+
+
 def sign_in_by_cookie() -> Identity | None:
     """The identity behind this request's cookie; None without one. Raises NotSignedIn if its session has ended."""
     session_id = session.get(SESSION_FIELD)
@@ -111,7 +143,8 @@ def _guard(app: Flask) -> None:
     needed = demands(app, request.endpoint, request.method)
     if needed is None:
         return
-    who = sign_in_by_cookie()
+    token = bearer()  # whoever sends one is judged by it alone, whatever cookie comes along
+    who = sign_in_by_cookie() if token is None else sign_in_by_token(token)
     if who is None:
         raise NotSignedIn("Sign in first.")
     g.identity = who
@@ -120,6 +153,8 @@ def _guard(app: Flask) -> None:
     missing = [p for p in needed if p not in who.permissions]
     if missing:
         raise Forbidden("Your roles do not allow this.", params={"missing": missing})
+    if token is not None and is_in_person(app.view_functions[request.endpoint]):
+        raise Forbidden("This can't be done with an API token: sign in at the page.", code="in_person_only")
 
 
 def install(app: Flask) -> None:

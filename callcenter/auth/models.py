@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -32,6 +32,7 @@ class Role(Base, Numbered, TenantOwned, Stamped):
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     data_scope: Mapped[str] = mapped_column(Text, server_default=DataScope.OWN.value)
     permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    second_factor_required: Mapped[bool] = mapped_column(server_default=text("false"))  # asked for at sign-in
 
 
 class UserRole(Base, TenantOwned):
@@ -74,3 +75,44 @@ class User(Base, Numbered, TenantOwned, Stamped):
         secondaryjoin="and_(Role.id == UserRole.role_id, Role.tenant_id == UserRole.tenant_id)",
         viewonly=True,
     )
+
+
+class SecondFactor(Base, TenantOwned, Stamped):
+    """A user's second factor: the secret of their authenticator app, sealed (`vault.py`). It counts once it is
+    confirmed. `last_step` is that of the last accepted code: none is accepted twice."""
+
+    __tablename__ = "second_factor"
+    user_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    secret: Mapped[str] = mapped_column(Text)
+    last_step: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    confirmed_at: Mapped[datetime | None]
+
+
+class RecoveryCode(Base, Numbered, TenantOwned):
+    """A code that takes the place of the app once. Only its hash is kept."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = (Index("ix_recovery_code_user_id", "user_id"),)
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("user_account.id", ondelete="CASCADE"))
+    code_hash: Mapped[str] = mapped_column(Text)
+    used_at: Mapped[datetime | None]
+
+
+class ApiToken(Base, Numbered, TenantOwned, Stamped):
+    """What another system signs in with in place of a person, for its user. `token_hash` is the SHA-256 of the token,
+    `prefix` its first letters. `ip_allow`: networks it may come from (CIDR), none for any."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (UniqueConstraint("token_hash"), Index("ix_api_token_user_id", "user_id"))
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("user_account.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    prefix: Mapped[str] = mapped_column(Text)
+    token_hash: Mapped[str] = mapped_column(Text)
+    permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    ip_allow: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]  # to the minute
+    last_used_ip: Mapped[str] = mapped_column(Text, server_default="")

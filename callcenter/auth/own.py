@@ -67,6 +67,24 @@ def greeting_of(actor: Actor) -> str:
         return _own(session, actor).voicemail_greeting
 
 
+def check_password(
+    actor: Actor,
+    password: str,
+    *,
+    field: str = "password",
+    verify: Callable[[str, str | None], bool] = passwords.verify,
+) -> None:
+    """Raise InvalidInput, naming `field`, if this is not the actor's own password."""
+    with tenant_session(actor.tenant_id) as session:
+        stored = _own(session, actor).password_hash
+    if not verify(password, stored):
+        raise InvalidInput(
+            "The current password is not right.",
+            code="wrong_password",
+            fields={field: "This is not your present password."},
+        )
+
+
 def change_password(
     actor: Actor,
     current: str,
@@ -77,15 +95,9 @@ def change_password(
 ) -> User:
     """Set the actor's own password and end all sessions that began before. Raises InvalidInput naming the field."""
     with tenant_session(actor.tenant_id) as session:
-        user = _own(session, actor)
-        stored, username = user.password_hash, user.username
+        username = _own(session, actor).username
     passwords.check_new(new, username=username, field="new")
-    if not verify(current, stored):
-        raise InvalidInput(
-            "The current password is not right.",
-            code="wrong_password",
-            fields={"current": "This is not your present password."},
-        )
+    check_password(actor, current, field="current", verify=verify)
     hashed = hash_(new)
     with tenant_session(actor.tenant_id) as session:
         user = _own(session, actor)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from callcenter.audit.models import Actor
 from callcenter.auth.access import Access, access_level, load_tree, viewer_of, visible_user_ids, way_up
-from callcenter.auth.models import Role, User, UserRole
+from callcenter.auth.models import Role, SecondFactor, User, UserRole
 from callcenter.auth.permissions import WHOLE, givable
 from callcenter.tenancy.models import Department
 
@@ -52,6 +52,8 @@ class UserView:
         self.viewer = viewer_of(session, actor)
         self.tree = load_tree(session)
         self.names = {d.id: d.name for d in session.scalars(select(Department))}
+        with_one = select(SecondFactor.user_id).where(SecondFactor.confirmed_at.is_not(None))
+        self.second_factors = set(session.scalars(with_one))
 
     def __call__(self, user: User) -> dict[str, Any]:
         level = (
@@ -66,6 +68,7 @@ class UserView:
             "department_name": self.names.get(user.department_id) if user.department_id is not None else None,
             "roles": sorted(user.roles, key=lambda r: r.id),
             "access": level.name.lower(),
+            "second_factor": user.id in self.second_factors,
         }
 
 
@@ -93,6 +96,7 @@ def role_view(row: Any) -> dict[str, Any]:
         "permissions": list(WHOLE.get(role.key or "", sorted(role.permissions))),
         "users": row[1],
         "updated_at": role.updated_at,
+        "second_factor_required": role.second_factor_required,
     }
 
 

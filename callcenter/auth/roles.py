@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from callcenter.audit.models import Actor, record
+from callcenter.auth.access import permissions_of
 from callcenter.auth.models import DataScope, Role, UserRole
 from callcenter.auth.permissions import WHOLE, givable
 from callcenter.auth.rights import check_permissions, check_scope
@@ -19,7 +20,13 @@ from callcenter.tenancy.models import Enterprise
 
 
 def add_role(
-    actor: Actor, *, name: str, permissions: Iterable[str], data_scope: str = "own", enabled: bool = True
+    actor: Actor,
+    *,
+    name: str,
+    permissions: Iterable[str],
+    data_scope: str = "own",
+    enabled: bool = True,
+    second_factor_required: bool = False,
 ) -> int:
     """Add a role; returns the id. Raises InvalidInput, Conflict, BeyondOwnRights."""
     with tenant_session(actor.tenant_id) as session:
@@ -28,6 +35,7 @@ def add_role(
         scope = DataScope(data_scope)
         check_scope(session, actor, scope)
         role = Role(name=_name(session, name, None), permissions=codes, data_scope=scope.value, enabled=enabled)
+        role.second_factor_required = second_factor_required
         session.add(role)
         session.flush()
         record(session, actor, "create", "role", role.id, name=role.name, after=_seen(role))
@@ -42,8 +50,10 @@ def change_role(
     permissions: Iterable[str] | None = None,
     data_scope: str | None = None,
     enabled: bool | None = None,
+    second_factor_required: bool | None = None,
 ) -> None:
-    """Change what is given. A built-in role keeps its name; the owner's keeps everything.
+    """Change what is given. A built-in role keeps its name; the owner's keeps everything. `second_factor_required` is
+    asked at the next sign-in of its users.
 
     Raises NotFound, InvalidInput, Conflict, BeyondOwnRights.
     """
@@ -60,12 +70,14 @@ def change_role(
                 raise Conflict("A built-in role keeps its name.", code="built_in_role", fields={"name": "It stays."})
             role.name = _name(session, name, role.id)
         check_permissions(actor, set(codes) ^ set(role.permissions))
-        if on != role.enabled:
-            check_permissions(actor, codes)
+        required = role.second_factor_required if second_factor_required is None else second_factor_required
+        if on != role.enabled or required != role.second_factor_required:
+            check_permissions(actor, permissions_of([role]) | set(codes))
         if scope.value != role.data_scope:
             check_scope(session, actor, scope)
             check_scope(session, actor, DataScope(role.data_scope))
         role.permissions, role.data_scope, role.enabled = codes, scope.value, on
+        role.second_factor_required = required
         after = _seen(role)
         if before != after:
             record(session, actor, "update", "role", role.id, name=role.name, before=before, after=after)
@@ -126,4 +138,5 @@ def _seen(role: Role) -> dict[str, Any]:
         "permissions": sorted(role.permissions),
         "data_scope": role.data_scope,
         "enabled": role.enabled,
+        "second_factor_required": role.second_factor_required,
     }

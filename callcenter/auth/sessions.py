@@ -38,7 +38,10 @@ _WHO = (
 
 @dataclass(frozen=True)
 class Identity:
-    """Who makes a request, for which enterprise, and what they may do. Rows are detached: read them, do not write."""
+    """Who makes a request, for which enterprise, and what they may do. Rows are detached: read them, do not write.
+
+    `token_name` is that of the API token which speaks for the user; a token has no session.
+    """
 
     session_id: str
     user: User
@@ -46,11 +49,13 @@ class Identity:
     permissions: frozenset[str]
     scope: DataScope
     ip: str
+    token_name: str = ""
 
     @property
     def actor(self) -> Actor:
-        """For actions and the audit log."""
-        return Actor(self.enterprise.id, self.user.id, self.user.name, self.ip, self.permissions)
+        """For actions and the audit log: the user, and the token if one speaks for them."""
+        name = f"{self.user.name} · {self.token_name}" if self.token_name else self.user.name
+        return Actor(self.enterprise.id, self.user.id, name, self.ip, self.permissions)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def application(postgres: object, valkey: object) -> Flask:
 @pytest.fixture
 def app(application: Flask, database: object, redis_client: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application on an empty database."""
+    monkeypatch.setenv("SECRET_KEY", "for tests only")
     monkeypatch.setattr(streams, "_client", None)
     monkeypatch.setattr(passwords, "_hasher", _CHEAP)
     monkeypatch.setattr(passwords, "_NOBODY", _HASH.replace("a", "b"))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import session
+from flask import jsonify, session
 from flask_smorest import Blueprint
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import select
 
 from callcenter import config
-from callcenter.auth import own, passwords, sessions
+from callcenter.auth import halves, own, passwords, sessions
 from callcenter.auth.models import User
-from callcenter.auth.signin import sign_in
+from callcenter.auth.signin import SignedIn, sign_in
 from callcenter.clock import utc_now
 from callcenter.db.session import platform_session
 from callcenter.tenancy.models import Enterprise
-from web.http import SESSION_FIELD, client_ip, current_actor, identity, off_loop, public, requires
+from web.http import SESSION_FIELD, client_ip, current_actor, identity, in_person, off_loop, public, requires
 from web.limits import SIGN_IN_FAILURES, failed, limiter
 from web.schemas.auth import (
     ChangePasswordSchema,
@@ -26,7 +26,9 @@ from web.schemas.auth import (
     SignInHintsSchema,
     SignInSchema,
 )
+from web.schemas.second_factor import SecondStepSchema
 
+HALF_FIELD = "half"  # of the cookie: the sign-in that waits for its second step
 blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Sign in, sign out, own settings")
 
 
@@ -38,6 +40,14 @@ def me(who: sessions.Identity) -> dict[str, Any]:
         "permissions": sorted(who.permissions),
         "scope": who.scope.value,
     }
+
+
+def open_for(done: SignedIn) -> sessions.Identity:
+    """A session for who has signed in, and the cookie that names it."""
+    session_id = sessions.open_session(done.user, done.enterprise, client_ip())
+    session.clear()  # a new cookie and a new CSRF token: nothing of before the sign-in is kept
+    session[SESSION_FIELD] = session_id
+    return sessions.resolve(session_id, client_ip())
 
 
 def _off_loop_verify(password: str, stored: str | None) -> bool:
@@ -80,8 +90,10 @@ def hints() -> dict[str, Any]:
 @limiter.limit(SIGN_IN_FAILURES, deduct_when=failed)
 @blueprint.arguments(SignInSchema)
 @blueprint.response(200, MeSchema)
-def post_sign_in(given: dict[str, str]) -> dict[str, Any]:
-    """Sign in. 401 when something is wrong, 429 when locked out (`params.minutes` tells for how long)."""
+@blueprint.alt_response(202, schema=SecondStepSchema, success=True)
+def post_sign_in(given: dict[str, str]) -> Any:
+    """Sign in. 401 when something is wrong, 429 when locked out (`params.minutes` tells for how long); 202 when the
+    password is right and a second step is to come: there is no session yet."""
     done = sign_in(
         given["enterprise"],
         given["username"],
@@ -90,14 +102,17 @@ def post_sign_in(given: dict[str, str]) -> dict[str, Any]:
         now=utc_now(),
         verify=_off_loop_verify,
     )
-    session_id = sessions.open_session(done.user, done.enterprise, client_ip())
-    session.clear()  # a new cookie and a new CSRF token: nothing of before the sign-in is kept
-    session[SESSION_FIELD] = session_id
-    return me(sessions.resolve(session_id, client_ip()))
+    if done.step is None:
+        return me(open_for(done))
+    half_id = halves.open_half(done.user, done.step)
+    session.clear()
+    session[HALF_FIELD] = half_id
+    return jsonify({"step": done.step.value, "expires_in_s": halves.EXPIRES_S[done.step]}), 202
 
 
 @blueprint.post("/sign-out")
 @requires()
+@in_person
 @blueprint.response(204)
 def post_sign_out() -> None:
     """End this session."""
@@ -116,6 +131,7 @@ def get_me() -> dict[str, Any]:
 
 @blueprint.patch("/me")
 @requires()
+@in_person
 @blueprint.arguments(ChangeProfileSchema)
 @blueprint.response(200, MeSchema)
 def patch_me(given: dict[str, str]) -> dict[str, Any]:
@@ -126,6 +142,7 @@ def patch_me(given: dict[str, str]) -> dict[str, Any]:
 
 @blueprint.post("/password")
 @requires()
+@in_person
 @blueprint.arguments(ChangePasswordSchema)
 @blueprint.response(200, MeSchema)
 def post_password(given: dict[str, str]) -> dict[str, Any]:

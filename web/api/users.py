@@ -7,7 +7,7 @@ from typing import Any
 from flask_smorest import Blueprint
 from sqlalchemy.orm import Session
 
-from callcenter.auth import actions, passwords
+from callcenter.auth import actions, passwords, second_factor
 from callcenter.auth.queries import UserView, users_query
 from callcenter.db.session import tenant_session
 from web.http import current_actor, off_loop, paged, requires, tenant_id
@@ -92,3 +92,11 @@ def post_password(given: dict[str, str], user_id: int) -> None:
     """Give a user a new password; it unlocks them and ends their sessions."""
     hashed = off_loop(passwords.hash_password, given["password"])
     actions.reset_password(current_actor(), user_id, given["password"], hashed)
+
+
+@blueprint.post("/<int:user_id>/second-factor/reset")
+@requires("users.write")
+@blueprint.response(204)
+def post_second_factor_reset(user_id: int) -> None:
+    """Take the second factor from a user who has lost phone and recovery codes; it ends their sessions."""
+    second_factor.reset(current_actor(), user_id)

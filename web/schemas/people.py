@@ -38,6 +38,7 @@ class UserSchema(Schema):
         validate=validate.OneOf(("read", "write", "full")),
         metadata={"description": "What the asking user may do: read, write (all but delete), full"},
     )
+    second_factor = fields.Boolean(required=True, metadata={"description": "Signs in with a second factor"})
 
 
 UserPageSchema = page_of(UserSchema)
@@ -81,6 +82,9 @@ class RoleSchema(Schema):
     permissions = fields.List(fields.String(), required=True)
     users = fields.Integer(required=True, strict=True, metadata={"description": "How many users have it"})
     updated_at = fields.AwareDateTime(required=True)
+    second_factor_required = fields.Boolean(
+        required=True, metadata={"description": "Its users set a second factor up when they sign in"}
+    )
 
 
 RolePageSchema = page_of(RoleSchema)
@@ -96,6 +100,7 @@ class ChangeRoleSchema(Schema):
     permissions = fields.List(fields.String(), validate=validate.Length(max=500))
     data_scope = fields.String(validate=validate.OneOf(SCOPES))
     enabled = fields.Boolean()
+    second_factor_required = fields.Boolean()
 
 
 class NewRoleSchema(ChangeRoleSchema):
