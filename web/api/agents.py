@@ -14,10 +14,11 @@ from callcenter.clock import utc_now
 from callcenter.db.session import tenant_session
 from callcenter.errors import NotFound
 from callcenter.events import streams
+from callcenter.tenancy import ranking
 from dialer.queries import agents as queries
 from web.http import current_actor, identity, requires, tenant_id
 from web.schemas.agent import AgentDoneSchema, AgentStateSchema
-from web.schemas.agents import BoardSchema, DeskSchema
+from web.schemas.agents import BoardSchema, DeskSchema, RankingQuery, RankingSchema, RankingSettingsSchema
 
 blueprint = Blueprint("agents", __name__, url_prefix="/api/agents", description="Agents and what they do")
 
@@ -56,6 +57,37 @@ def desk() -> dict[str, Any]:
         day = queries.my_day(db, user.id, utc_now())
     [view] = _views([{"user_id": user.id, "name": user.name}])
     return {"view": view, "day": day, "pause_reasons": list(queries.PAUSE_REASONS)}
+
+
+@blueprint.get("/ranking")
+@requires("desk.use")
+@blueprint.arguments(RankingQuery, location="query")
+@blueprint.response(200, RankingSchema)
+def get_ranking(args: dict[str, Any]) -> dict[str, Any]:
+    """The own figures of today or this week, and how colleagues stand beside them."""
+    with tenant_session(tenant_id()) as db:
+        names = ranking.shows_names(db)
+        return queries.ranking(db, identity().user.id, queries.Period(args["period"]), utc_now(), names=names)
+
+
+@blueprint.get("/ranking/settings")
+@requires("enterprise.write")
+@blueprint.response(200, RankingSettingsSchema)
+def get_ranking_settings() -> dict[str, bool]:
+    """What the enterprise has decided about rankings."""
+    with tenant_session(tenant_id()) as db:
+        return {"names": ranking.shows_names(db)}
+
+
+@blueprint.patch("/ranking/settings")
+@requires("enterprise.write")
+@blueprint.arguments(RankingSettingsSchema)
+@blueprint.response(200, RankingSettingsSchema)
+def patch_ranking_settings(given: dict[str, bool]) -> dict[str, bool]:
+    """Decide whether agents see their colleagues' names in rankings."""
+    with tenant_session(tenant_id()) as db:
+        ranking.show_names(db, current_actor(), given["names"])
+    return given
 
 
 @blueprint.post("/<int:user_id>/state")
