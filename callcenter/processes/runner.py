@@ -172,8 +172,12 @@ async def run(*, demo: bool) -> None:
     var.mkdir(parents=True, exist_ok=True)
     claim = hold(var)
     ports = find_ports(
-        var, {"WEB_PORT": 8080, "SIP_PORT": 5060, "POSTGRES_PORT": 5433, "VALKEY_PORT": 6380, "DEMO_CARRIER_PORT": 5090}
-    )
+        var,
+        {
+            "WEB_PORT": 8080, "SIP_PORT": 5060, "POSTGRES_PORT": 5433, "VALKEY_PORT": 6380, "DEMO_CARRIER_PORT": 5090,
+            "TEXTS_METRICS_PORT": 9465,
+        },
+    )  # fmt: skip
     os.environ.update({k: str(v) for k, v in ports.items()})
     os.environ.setdefault("SECRET_KEY", secret_key(var))
     os.environ.setdefault("PYTHONPATH", str(config.ROOT))

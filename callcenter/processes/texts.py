@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import ctypes
 import logging
+import os
 import signal
 import sys
 import threading
@@ -32,11 +33,13 @@ from callcenter.db.models import load_all
 from callcenter.db.session import platform_session
 from callcenter.errors import AppError
 from callcenter.log import set_up
+from callcenter.processes.figures import Shown
 from smsgateway.carriers import orphans, registry, sweeping
 from smsgateway.carriers.claim import Claim
 from smsgateway.carriers.dispatch import Dispatcher, facts_of
 from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.port import Carrier, Health, Listener, Outcome, Outgoing, Returned
+from smsgateway.figures import Tables
 from smsgateway.inbound import parts
 from smsgateway.sending import preparer
 
@@ -47,6 +50,7 @@ KILL_AFTER_S: Final = 8.0
 STABLE_S: Final = 10.0
 MOST_WAIT_S: Final = 5.0
 AGAIN_S: Final = 1.0
+TABLES_S: Final = 15.0
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -78,6 +82,14 @@ class Child:
     ending: asyncio.Task[None] | None = field(default=None)
 
 
+def _metrics_address() -> tuple[str, int]:
+    """Where figures are shown; port 0: nowhere."""
+    raw = os.environ.get("TEXTS_METRICS_PORT", "9465")
+    if not raw.isdecimal() or int(raw) > 65535:
+        raise SystemExit(f"TEXTS_METRICS_PORT={raw!r} is no port; unset it, or give one, or 0 for none")
+    return os.environ.get("TEXTS_METRICS_HOST", "127.0.0.1"), int(raw)
+
+
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -87,9 +99,11 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.children: dict[str, Child] = {}
+        self._figures = Shown(config.load().run_dir / "texts-figures")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then all children are ended."""
+        self._figures.serve(*_metrics_address())
         while not stop.is_set():
             try:
                 wanted = await asyncio.to_thread(self.wanted)
@@ -100,6 +114,7 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_S)
         await asyncio.gather(*(self._end(c) for c in self.children.values()))
+        self._figures.close()
 
     @staticmethod
     def wanted() -> dict[str, tuple[tuple[str, ...], str]]:
@@ -126,18 +141,18 @@ class Supervisor:
                 lived = now - child.started
                 child.wait_s = 0.0 if lived > STABLE_S else min(MOST_WAIT_S, child.wait_s * 2 + 0.2)
                 log.warning("%s ended (%s) and is started again", name, child.process.returncode)
+                self._figures.forget(child.process.pid)
                 child.process, child.not_before = None, now + child.wait_s
         for name, (words, stamp) in wanted.items():
             child = self.children.setdefault(name, Child(words, stamp))
             if child.process is None and child.ending is None and now >= child.not_before:
                 child.process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "callcenter.processes.texts", *words, stdin=asyncio.subprocess.DEVNULL,
-                    cwd=config.ROOT, preexec_fn=_die_with_parent,
+                    cwd=config.ROOT, preexec_fn=_die_with_parent, env={**os.environ, **self._figures.environment},
                 )  # fmt: skip
                 child.started = now
 
-    @staticmethod
-    async def _end(child: Child) -> None:
+    async def _end(self, child: Child) -> None:
         process = child.process
         if process is None or process.returncode is not None:
             return
@@ -148,6 +163,7 @@ class Supervisor:
         except TimeoutError:
             process.kill()
             await process.wait()
+        self._figures.forget(process.pid)
 
 
 # -- preparing
@@ -160,6 +176,7 @@ def prepare() -> None:
         signal.signal(number, lambda *_: stop.set())
     loops: dict[str, Callable[[threading.Event], None]] = {
         "preparer": preparer.run, "sweeper": sweeping.run, "parts": parts.run, "orphans": orphans.run,
+        "figures": _show_tables,
     }  # fmt: skip
     threads = [threading.Thread(target=_keep_running, args=(n, run, stop), name=n) for n, run in loops.items()]
     for thread in threads:
@@ -167,6 +184,19 @@ def prepare() -> None:
     stop.wait()
     for thread in threads:
         thread.join(GRACE_S)
+
+
+def _show_tables(stop: threading.Event) -> None:
+    """What only the database knows of queues, for Prometheus."""
+    tables = Tables()
+    while True:
+        try:
+            with platform_session() as session:
+                tables.show(session)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("figures can't be read: %s", str(error).splitlines()[0])
+        if stop.wait(TABLES_S):
+            return
 
 
 def _keep_running(name: str, run: Callable[[threading.Event], None], stop: threading.Event) -> None:

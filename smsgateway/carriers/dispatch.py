@@ -28,6 +28,7 @@ from smsgateway.carriers.leases import Leased, Leases
 from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.outcomes import Done
 from smsgateway.carriers.port import Accepted, Carrier, Health, Inbound, Listener, Lost, Outcome, Receipt, Returned
+from smsgateway.figures import CarrierFigures
 from smsgateway.sending import progress
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,7 @@ class Dispatcher:
     ) -> None:
         self.by = by
         self.lanes = {f.id: Lane(f, Bucket(f.texts_per_second), since=wall_s()) for f in carriers}
-        self.figures: dict[str, int] = {"leased": 0, "accepted": 0, "rejected": 0, "returned": 0, "lost": 0,
-                                        "receipts": 0, "inbound": 0, "flushes": 0}  # fmt: skip
+        self._figures = {i: CarrierFigures(lane.facts.name) for i, lane in self.lanes.items()}
         self._connect, self._take_inbound = connect, take
         self._policies = {i: lane.facts.policy for i, lane in self.lanes.items()}
         self._folder = folder
@@ -70,7 +70,7 @@ class Dispatcher:
         self._came: list[tuple[int, Inbound, asyncio.Future[None]]] = []
         self._moved: dict[int, int] = {}  # sends whose figures changed since they were last shown
         self._db = {n: ThreadPoolExecutor(1, n) for n in ("lease", "inbound", "tell")}
-        self._flusher = Flusher(by, self._policies, self.figures, self._moved)
+        self._flusher = Flusher(by, self._policies, self._figures, self._moved)
         self._tasks: list[asyncio.Task[None]] = []
         self._submits: set[asyncio.Task[None]] = set()
         self._lease_task: asyncio.Task[None] | None = None
@@ -182,7 +182,6 @@ class Dispatcher:
                 continue
             texts = await self._run("lease", self._lease_one, lane.facts.id, room)
             if texts:
-                self.figures["leased"] += len(texts)
                 lane.push(texts)
                 self._fed[lane.facts.id].set()
                 for text in texts:
@@ -242,21 +241,20 @@ class Dispatcher:
             log.exception("carrier %s failed with a text; nobody knows whether it went", lane.facts.name)
             outcome = Lost()
         lane.out -= 1
+        figures = self._figures[lane.facts.id]
+        figures.came(outcome)
         if isinstance(outcome, Returned):
-            self.figures["returned"] += 1
             self._handed.wipe(text.id)
             if lane.health.up:
-                lane.throttle(outcome.wait_s, asyncio.get_running_loop().time())
+                if lane.throttle(outcome.wait_s, asyncio.get_running_loop().time()):
+                    figures.throttled.inc()
                 lane.back(text)
             else:
                 self._done(text, outcome)
         else:
             self._handed.answered(text.id, outcome)
             if isinstance(outcome, Accepted):
-                self.figures["accepted"] += 1
                 lane.went()
-            else:
-                self.figures["lost" if isinstance(outcome, Lost) else "rejected"] += 1
             self._done(text, outcome)
         self._fed[lane.facts.id].set()
 
@@ -284,7 +282,7 @@ class Dispatcher:
                         if not stored.done():
                             stored.set_exception(error)
                 else:
-                    self.figures["inbound"] += len(group)
+                    self._figures[carrier_id].inbound.inc(len(group))
                     for _, stored in group:
                         if not stored.done():
                             stored.set_result(None)
@@ -308,9 +306,11 @@ class Dispatcher:
                     break
 
     async def _show_loop(self) -> None:
-        """Figures of sends for who looks at them, each twice a second at most."""
+        """Figures of sends for who looks at them, each twice a second at most; and those of carriers."""
         while True:
             await asyncio.sleep(PROGRESS_S)
+            for carrier_id, lane in self.lanes.items():
+                self._figures[carrier_id].show(lane.health, lane.out, lane.buffered)
             moved = dict(self._moved)
             self._moved.clear()
             for send_id, tenant_id in moved.items():

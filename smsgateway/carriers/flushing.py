@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from callcenter.clock import monotonic_s
 from callcenter.db.session import platform_session
 from smsgateway.carriers import outcomes, receipts
 from smsgateway.carriers.effects import Effects
@@ -22,6 +23,7 @@ from smsgateway.carriers.outcomes import Done, RefKey
 from smsgateway.carriers.policies import Policy
 from smsgateway.carriers.port import Accepted, Receipt
 from smsgateway.carriers.receipts import Told
+from smsgateway.figures import FLUSH, UNSTORED, CarrierFigures
 
 log = logging.getLogger(__name__)
 AWAY = (OperationalError, InterfaceError)  # the database's trouble, not the texts': tried again
@@ -38,10 +40,12 @@ _Waiting = tuple[Told, asyncio.Future[None]]
 
 
 class Flusher:
-    """`parked`: what is known to be parked for these carriers. `figures` counts; `moved` gets the sends whose figures
-    changed, each with its enterprise. `handed` is to be set before it starts."""
+    """`parked`: what is known to be parked for these carriers. `figures` counts by carrier; `moved` gets the
+    sends that changed, each with its enterprise. `handed` is to be set before it starts."""
 
-    def __init__(self, by: str, policies: Mapping[int, Policy], figures: dict[str, int], moved: dict[int, int]) -> None:
+    def __init__(
+        self, by: str, policies: Mapping[int, Policy], figures: Mapping[int, CarrierFigures], moved: dict[int, int]
+    ) -> None:
         self.by, self.policies, self.figures, self.moved = by, policies, figures, moved
         self.parked: set[RefKey] = set()
         self.misread: set[int] = set()  # carriers whose references seem to be read in the wrong notation
@@ -95,6 +99,7 @@ class Flusher:
             await self._something.wait()
             await self._gathered()
             self._something.clear()
+            UNSTORED.set(len(self._dones) + len(self._told))
             dones, self._dones = self._dones[:MOST_AT_ONCE], self._dones[MOST_AT_ONCE:]
             told, self._told = self._told[:MOST_AT_ONCE], self._told[MOST_AT_ONCE:]
             if dones or told:
@@ -102,6 +107,7 @@ class Flusher:
             if self._dones or self._told:
                 self._something.set()
             else:
+                UNSTORED.set(0)
                 self._idle.set()
 
     async def _gathered(self) -> None:
@@ -118,6 +124,7 @@ class Flusher:
     async def _store_until_it_is(self, dones: list[Done], told: list[_Waiting]) -> None:
         """Store a batch, however often it takes. One that can't be stored as a whole is stored in halves, until the
         one that is at fault stands alone; that one is logged, and its text stays as it was."""
+        began = monotonic_s()
         while True:
             try:
                 sends = await self._run(self._store, dones, [t for t, _ in told])
@@ -135,8 +142,9 @@ class Flusher:
                 for _, stored in told:
                     stored.set_result(None)  # or the carrier would bring it for ever
                 return
-        self.figures["flushes"] += 1
-        self.figures["receipts"] += len(told)
+        FLUSH.observe(monotonic_s() - began)
+        for (carrier_id, receipt), _ in told:
+            self.figures[carrier_id].told(receipt)
         assert self.handed is not None
         for done in dones:
             self.handed.wipe(done.text.id)

@@ -123,11 +123,14 @@ class Lane:
             self._buffer[rank].clear()
         return out
 
-    def throttle(self, wait_s: float, now: float) -> None:
-        """The carrier can't take more for now: wait, longer each time in a row."""
-        if now >= self.paused_until:  # those that were out when the first came back count as one
-            self.throttled += 1
-            self.paused_until = now + min(MOST_PAUSE_S, wait_s * 2 ** min(self.throttled - 1, 10))
+    def throttle(self, wait_s: float, now: float) -> bool:
+        """The carrier can't take more for now: wait, longer each time in a row. Whether this was the first to say so
+        since the last pause: those that were out when it came back count as one."""
+        if now < self.paused_until:
+            return False
+        self.throttled += 1
+        self.paused_until = now + min(MOST_PAUSE_S, wait_s * 2 ** min(self.throttled - 1, 10))
+        return True
 
     def went(self) -> None:
         """The carrier took one."""

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 import redis
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from callcenter.db.session import platform_session
@@ -31,12 +34,12 @@ Smsc = Callable[..., NpmSmsc]
 
 
 @contextmanager
-def process(var: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(var: Path, *words: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """`callcenter.processes.texts`, ended by SIGTERM if it still runs."""
     with (var / "texts.log").open("ab") as log:
         started = subprocess.Popen(
             [sys.executable, "-m", "callcenter.processes.texts", *words], cwd=ROOT, stdout=log, stderr=log,
-            env={**os.environ, "CALLCENTER_VAR": str(var)},
+            env={**os.environ, "TEXTS_METRICS_PORT": "0", "CALLCENTER_VAR": str(var), **settings},
         )  # fmt: skip
     try:
         yield started
@@ -52,6 +55,17 @@ def until(true: Callable[[], Any], timeout_s: float = 90.0) -> Any:
         assert time.monotonic() < end, f"not within {timeout_s} s; texts are {states()}"
         time.sleep(0.02)
     return found
+
+
+def figures(port: int) -> dict[tuple[str, ...], float]:
+    """What is shown to Prometheus: name and labels → value."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            said = answer.read().decode()
+    except urllib.error.URLError:
+        return {}
+    families = text_string_to_metric_families(said)
+    return {(s.name, *s.labels.values()): s.value for f in families for s in f.samples}
 
 
 def over(peer: NpmSmsc, **more: Any) -> int:
@@ -194,9 +208,10 @@ def test_two_processes_never_run_the_same_carrier(tmp_path: Path, smsc: Smsc) ->
 @pytest.mark.promise("P4")
 def test_the_supervisor_keeps_a_process_for_each_group_and_follows_changes(tmp_path: Path, smsc: Smsc) -> None:
     peer = smsc()
-    carrier = over(peer)
+    carrier, name = over(peer), f"npm {peer.port}"
     broken = gateway.carrier("broken", settings={"host": "nowhere"})
-    with process(tmp_path) as supervisor:
+    metrics = gateway.a_port()
+    with process(tmp_path, TEXTS_METRICS_PORT=str(metrics)) as supervisor:
         watched = psutil.Process(supervisor.pid)
 
         def pid_of(*words: str) -> int | None:
@@ -213,8 +228,17 @@ def test_the_supervisor_keeps_a_process_for_each_group_and_follows_changes(tmp_p
         until(lambda: (h := route_table.health([carrier])[carrier]) is not None and h.up)
         send = queue(gateway.enterprise(), carrier, gateway.phones(5))
         until(lambda: states(send) == {"delivered": 5})
+        until(lambda: figures(metrics).get(("texts_receipts_total", name, "delivered")) == 5)
+        shown = until(lambda: (f := figures(metrics)).get(("texts_carrier_up", name)) and f)
+        assert shown["texts_submitted_total", name, "accepted"] == 5
+        assert shown["texts_submitted_total", name, "lost"] == 0
+        assert shown["texts_binds", name] == shown["texts_binds_wanted", name] == 1
+        assert shown["texts_flush_seconds_count",] >= 1
+        assert shown["texts_carrier_up", "broken"] == 0
+        assert ("texts_queued", name) in shown and ("texts_parked_receipts", name) in shown
         os.kill(first, signal.SIGKILL)
         second = until(lambda: (pid := pid_of("carrier", "g")) != first and pid)
+        until(lambda: not figures(metrics).get(("texts_submitted_total", name, "accepted")))
         with platform_session() as session:
             session.execute(
                 text('UPDATE text_carrier SET "window" = 3, updated_at = now() WHERE id = :c'), {"c": carrier}
