@@ -48,7 +48,10 @@ def contacts(
         member = select(ContactMember).where(
             ContactMember.contact_id == Contact.id, ContactMember.group_id.in_(tree)
         )  # fmt: skip
-        query = query.where(~member.exists())
+        # Found as a whole first: a page in the order of names would look into the groups of one contact after another.
+        loose = select(Contact.id).where(seen_by(actor, Contact), ~member.exists()).cte("loose")
+        loose = loose.prefix_with("MATERIALIZED", dialect="postgresql")
+        query = query.where(Contact.id.in_(select(loose.c.id)))
     if which.search.strip():
         query = _searched(query, which.search, country)
     if which.tag:
@@ -168,21 +171,19 @@ class Shared:
     phones: tuple[str, ...]
 
 
+# Numbers are ordered as bytes, which is several times as fast as in the order of a language.
 _SHARED = """
-SELECT ids, array_agg(phone ORDER BY phone) AS phones FROM (
-  SELECT phone, array_agg(id ORDER BY id) AS ids FROM (
-    SELECT c.id, unnest(c.phones) AS phone FROM contact c WHERE c.owner_id IS NULL OR c.owner_id = :user_id
-  ) one GROUP BY phone HAVING count(*) > 1
-) shared GROUP BY ids
+WITH one AS (
+  SELECT c.id, unnest(c.phones) COLLATE "C" AS phone FROM contact c WHERE c.owner_id IS NULL OR c.owner_id = :user_id
+), shared AS (SELECT phone, array_agg(id ORDER BY id) AS ids FROM one GROUP BY phone HAVING count(*) > 1),
+together AS (SELECT ids, array_agg(phone ORDER BY phone) AS phones FROM shared GROUP BY ids)
+SELECT t.ids, t.phones, n.total FROM (SELECT count(*) AS total FROM together) n
+LEFT JOIN (SELECT * FROM together ORDER BY ids LIMIT :limit OFFSET :offset) t ON true ORDER BY t.ids
 """
 
 
 def duplicates(session: Session, actor: Actor, *, page: int, per_page: int) -> tuple[list[Shared], int]:
     """A page of contacts that share a number, and how many such groups of contacts there are."""
-    given = {"user_id": actor.user_id}
-    total = session.scalar(text(f"SELECT count(*) FROM ({_SHARED}) s"), given) or 0
-    rows = session.execute(
-        text(f"{_SHARED} ORDER BY ids LIMIT :limit OFFSET :offset"),
-        given | {"limit": per_page, "offset": (page - 1) * per_page},
-    )
-    return [Shared(tuple(r.ids), tuple(r.phones)) for r in rows], total
+    given = {"user_id": actor.user_id, "limit": per_page, "offset": (page - 1) * per_page}
+    rows = session.execute(text(_SHARED), given).all()
+    return [Shared(tuple(r.ids), tuple(r.phones)) for r in rows if r.ids is not None], rows[0].total
