@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,15 +11,10 @@ from sqlalchemy.orm import Session
 
 from callcenter.audit.models import Actor, record
 from callcenter.db.outbox import settings_changed, tell
-from callcenter.errors import InvalidInput
-from crm.importing.plan import Plan
-from crm.importing.rows import read_rows
-from crm.importing.sniff import looks_like_header, propose, sniff
+from crm.importing.numbers import sort_typed
 from crm.models import BlacklistEntry
-from crm.phones import Normaliser
 
 _BATCH = 5000
-MAX_WRONG_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -38,69 +32,23 @@ def add(session: Session, actor: Actor, numbers: Sequence[str], *, country: str,
 
     Raises InvalidInput if there is none to add.
     """
-    normaliser = Normaliser(country)
-    good: dict[str, None] = {}
-    wrong: list[tuple[str, str]] = []
-    rejected = 0
-    for text in numbers:
-        if not text.strip():
-            continue
-        phone = normaliser.read(text)
-        if phone.fault is None:
-            good[phone.e164] = None
-        else:
-            rejected += 1
-            if len(wrong) < MAX_WRONG_SHOWN:
-                wrong.append((text.strip()[:60], phone.fault))
-    if not good and not rejected:
-        raise InvalidInput("There is no number to add.", fields={"numbers": "Give at least one phone number."})
-    fresh = _insert(session, actor, list(good), reason, source)
-    added = len(fresh)
-    if added:
-        what = ", ".join(list(good)[:5])
-        record(session, actor, "create", "blacklist", 0, name=what, after={"count": added, "source": source})
+    given = sort_typed(numbers, country)
+    added = add_good(session, actor, given.good, reason=reason, source=source)
+    wrong = tuple((text, fault) for _, text, fault in given.wrong)
+    return Added(added, len(given.good) - added, given.rejected, wrong)
+
+
+def add_good(
+    session: Session, actor: Actor, phones: Sequence[str], *, reason: str, source: str, file_name: str = ""
+) -> int:
+    """Put `phones` (E.164) on the blacklist; returns how many of them were not blocked before."""
+    fresh = _insert(session, actor, list(phones), reason, source)
+    if fresh:
+        what = {"count": len(fresh), "source": source, **({"file": file_name} if file_name else {})}
+        record(session, actor, "create", "blacklist", 0, name=", ".join(fresh[:5]), after=what)
         settings_changed(session, "blacklist", 0)
         tell_listed(session, fresh)
-    return Added(added, len(good) - added, rejected, tuple(wrong))
-
-
-def add_file(session: Session, actor: Actor, path: Path, *, country: str, reason: str) -> Added:
-    """Put the numbers of an uploaded file on the blacklist: the column whose header or look says it holds phones.
-
-    Raises InvalidInput for files that are empty or no table, and when no column looks like one of phones.
-    """
-    found = sniff(path)
-    plan = Plan(encoding=found.encoding or "utf-8", delimiter=found.delimiter or ",")
-    added = already = rejected = 0
-    wrong: tuple[tuple[str, str], ...] = ()
-    column: int | None = None
-    for batch in read_rows(path, found.kind, plan):
-        rows = batch.rows
-        if column is None:
-            header = looks_like_header(rows[:11])
-            column = _phone_column(rows, header)
-            rows = rows[1:] if header else rows
-        texts = [row[column] for row in rows if len(row) > column and row[column].strip()]
-        if texts:
-            part = add(session, actor, texts, country=country, reason=reason, source="import")
-            added, already, rejected = added + part.added, already + part.already, rejected + part.rejected
-            wrong = (*wrong, *part.wrong)[:MAX_WRONG_SHOWN]
-    return Added(added, already, rejected, wrong)
-
-
-def _phone_column(rows: Sequence[Sequence[str]], header: bool) -> int:
-    titles = rows[0] if header else ()
-    first = next((r for r in rows[1 if header else 0 :] if any(c.strip() for c in r)), ())
-    targets = propose(titles, first, ())
-    if "phone" in targets:
-        return targets.index("phone")
-    if max((len(r) for r in rows[:20]), default=0) == 1:
-        return 0
-    raise InvalidInput(
-        "No column of the file looks like phone numbers.",
-        code="no_phone_column",
-        fields={"file": "Name the column “phone”, or give a file with that column only."},
-    )
+    return len(fresh)
 
 
 def tell_listed(session: Session, phones: Sequence[str]) -> None:

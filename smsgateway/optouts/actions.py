@@ -12,14 +12,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callcenter.audit.models import Actor, record
-from callcenter.errors import InvalidInput
-from crm.phones import Normaliser
+from crm.importing.numbers import sort_typed
 from smsgateway.models import OptOut
 from smsgateway.sending.cancelling import cancel_for
 
 _BATCH: Final = 5_000
 _SHOWN: Final = 1_000  # in an audit entry
-MAX_WRONG_SHOWN: Final = 50
 
 
 class Source(StrEnum):
@@ -45,29 +43,25 @@ def add(
     session: Session, actor: Actor, numbers: Sequence[str], *, country: str, source: Source, note: str = ""
 ) -> Added:
     """Opt out `numbers`, as written. Wrong ones are left out and told. Raises InvalidInput if there is none to add."""
-    normaliser = Normaliser(country)
-    good: dict[str, None] = {}
-    wrong: list[tuple[str, str]] = []
-    rejected = 0
-    for written in numbers:
-        if not written.strip():
-            continue
-        phone = normaliser.read(written)
-        if phone.fault is None:
-            good[phone.e164] = None
-        else:
-            rejected += 1
-            if len(wrong) < MAX_WRONG_SHOWN:
-                wrong.append((written.strip()[:60], phone.fault))
-    if not good and not rejected:
-        raise InvalidInput("There is no number to add.", fields={"numbers": "Give at least one phone number."})
-    begun = _begin(session, actor, list(good), source, "", note)
+    given = sort_typed(numbers, country)
+    begun = add_good(session, actor, given.good, source=source, note=note)
+    wrong = tuple((text, fault) for _, text, fault in given.wrong)
+    return Added(begun, len(given.good) - begun, given.rejected, wrong)
+
+
+def add_good(
+    session: Session, actor: Actor, phones: Sequence[str], *, source: Source, note: str = "", file_name: str = ""
+) -> int:
+    """Opt out `phones` (E.164); returns how many of them were not before."""
+    begun = _begin(session, actor, list(phones), source, "", note)
     if begun:
         what: dict[str, object] = {"source": source.value, "numbers": begun[:_SHOWN]}
         if len(begun) > _SHOWN:
             what["how_many"] = len(begun)
+        if file_name:
+            what["file"] = file_name
         record(session, actor, "create", "opt_out", 0, name=", ".join(begun[:5]), after=what)
-    return Added(len(begun), len(good) - len(begun), rejected, tuple(wrong))
+    return len(begun)
 
 
 def stop(session: Session, actor: Actor, phone_e164: str, keyword: str) -> bool:

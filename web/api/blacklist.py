@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from flask import Response
 from flask_smorest import Blueprint
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from callcenter import config
 from callcenter.db.session import tenant_session
 from crm.actions import blacklist as actions
 from crm.models import BlacklistEntry
 from crm.queries.card import shown
+from web import number_files
 from web.http import current_actor, identity, paged, requires, tenant_id
 from web.schemas.blacklist import (
     AddedSchema,
@@ -23,13 +24,12 @@ from web.schemas.blacklist import (
     EnableSchema,
     IdsSchema,
     NewEntriesSchema,
+    NumberFileSchema,
     UploadEntriesQuery,
 )
 from web.schemas.lists import CountSchema
-from web.uploads import store
 
 blueprint = Blueprint("blacklist", __name__, url_prefix="/api/blacklist", description="Blacklist")
-FILE_LIMIT_BYTES = 100 << 20
 
 
 def _render(row: BlacklistEntry) -> dict[str, Any]:
@@ -79,17 +79,24 @@ def add_to_blacklist(given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.post("/import")
 @requires("blacklist.write")
 @blueprint.arguments(UploadEntriesQuery, location="query")
-@blueprint.response(200, AddedSchema)
+@blueprint.response(200, NumberFileSchema)
 def import_blacklist(args: dict[str, Any]) -> dict[str, Any]:
-    """Add the numbers of a CSV, TSV or XLSX file: the body of the request is its content."""
-    country = identity().enterprise.country
-    folder = config.load().var / "imports" / str(tenant_id())
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        path = Path(scratch) / "blacklist.upload"
-        store(path, FILE_LIMIT_BYTES)
-        with tenant_session(tenant_id()) as db:
-            return _added(actions.add_file(db, current_actor(), path, country=country, reason=args["reason"]))
+    """Add the numbers of a file: the body of the request is its content (CSV, TSV, TXT, XLSX)."""
+
+    def add(db: Session, phones: Sequence[str]) -> int:
+        return actions.add_good(
+            db, current_actor(), phones, reason=args["reason"], source="import", file_name=args["file_name"]
+        )
+
+    return number_files.take("blacklist", args["locale"], add)
+
+
+@blueprint.get("/import/<file_id>/rejected")
+@requires("blacklist.write")
+@blueprint.response(200, content_type="text/csv")
+def download_rejected_entries(file_id: str) -> Response:
+    """The rejected rows of one's own upload as CSV: number, reason, original columns. Kept for seven days."""
+    return number_files.rejected("blacklist", file_id, "blacklist.rejected.csv")
 
 
 @blueprint.post("/enable")

@@ -29,7 +29,14 @@ class NewEntriesSchema(Schema):
     reason = fields.String(load_default="", validate=validate.Length(max=200))
 
 
-class UploadEntriesQuery(Schema):
+class NumberFileQuery(Schema):
+    """Of an upload of numbers. `locale`: the language of the file of rejected rows."""
+
+    file_name = fields.String(load_default="", validate=validate.Length(max=255))
+    locale = fields.String(load_default="en", validate=validate.OneOf(["en", "zh-CN"]))
+
+
+class UploadEntriesQuery(NumberFileQuery):
     reason = fields.String(load_default="", validate=validate.Length(max=200))
 
 
@@ -43,6 +50,21 @@ class AddedSchema(Schema):
     already = fields.Integer(required=True, strict=True)
     rejected = fields.Integer(required=True, strict=True)
     wrong = fields.List(fields.Nested(WrongNumberSchema), required=True)
+
+
+class WrongRowSchema(WrongNumberSchema):
+    line = fields.Integer(required=True, strict=True, metadata={"description": "row of the file, from 1"})
+
+
+class NumberFileSchema(Schema):
+    """What became of the numbers of a file. `rejected_id`: of the file of rejected rows; empty if there are none."""
+
+    added = fields.Integer(required=True, strict=True)
+    already = fields.Integer(required=True, strict=True)
+    duplicates = fields.Integer(required=True, strict=True, metadata={"description": "more than once in the file"})
+    rejected = fields.Integer(required=True, strict=True)
+    wrong = fields.List(fields.Nested(WrongRowSchema), required=True, metadata={"description": "the first fifty"})
+    rejected_id = fields.String(required=True)
 
 
 class IdsSchema(Schema):

@@ -6,9 +6,9 @@ from marshmallow import Schema, fields, validate
 
 from smsgateway.optouts.actions import Source
 from web.http import PageQuery, page_of
-from web.schemas.blacklist import AddedSchema, IdsSchema
+from web.schemas.blacklist import AddedSchema, IdsSchema, NumberFileQuery, NumberFileSchema
 
-__all__ = ["AddedSchema", "IdsSchema"]
+__all__ = ["AddedSchema", "IdsSchema", "NumberFileSchema"]
 
 _SOURCES = [s.value for s in Source]
 
@@ -34,6 +34,10 @@ class NewOptOutsSchema(Schema):
     numbers = fields.List(
         fields.String(validate=validate.Length(max=60)), required=True, validate=validate.Length(1, 20_000)
     )
+    note = fields.String(load_default="", validate=validate.Length(max=200))
+
+
+class UploadOptOutsQuery(NumberFileQuery):
     note = fields.String(load_default="", validate=validate.Length(max=200))
 
 

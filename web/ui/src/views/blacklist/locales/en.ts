@@ -23,7 +23,17 @@ export default {
     none_text: "Numbers come here by hand, from a file, or when an agent sets “do not call”.",
     numbers: "Numbers",
     numbers_help: "One or many: a line each, or with commas.",
-    from_file: "Add all numbers of a CSV, TSV or XLSX file",
+    file: {
+      choose: "Take the numbers of a file",
+      help: "CSV, TSV, TXT or XLSX: choose it or drop it here. It is added at once.",
+      sending: "Sending the file: {percent}",
+      reading: "Reading the numbers",
+      twice: "1 stood in the file twice. | {n} stood in the file more than once.",
+      rejected: "1 row holds no phone number: | {n} rows hold no phone number:",
+      row: "Row {n}",
+      unreadable: "the row can't be read",
+      download: "Download this row with the reason | Download all {n} rows with the reason",
+    },
     result: "{added} added, {already} were there already.",
     rejected: "1 is no phone number. Mend it above and add it again. | {n} are no phone numbers. Mend them above and add them again.",
     fault: {

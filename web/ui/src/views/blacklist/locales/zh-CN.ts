@@ -23,7 +23,17 @@ export default {
     none_text: "可手工添加、从文件导入，坐席选择“不再致电”时也会自动加入。",
     numbers: "号码",
     numbers_help: "一个或多个：每行一个，或用逗号分隔。",
-    from_file: "从 CSV、TSV 或 XLSX 文件添加",
+    file: {
+      choose: "从文件添加",
+      help: "CSV、TSV、TXT 或 XLSX，选择或拖到这里，选定后立即添加。",
+      sending: "正在上传文件：{percent}",
+      reading: "正在读取号码",
+      twice: "{n} 个在文件中重复。",
+      rejected: "{n} 行没有可用的电话号码：",
+      row: "第 {n} 行",
+      unreadable: "该行无法读取",
+      download: "下载这 {n} 行及原因",
+    },
     result: "新增 {added} 个，{already} 个原已存在。",
     rejected: "{n} 个不是电话号码，请在上方修改后重新添加。",
     fault: {
