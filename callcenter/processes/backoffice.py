@@ -18,7 +18,7 @@ from callcenter.events import streams
 from callcenter.processes import alerting, forwarding, lookups, recorder, relay
 from callcenter.processes.scheduler import Scheduler
 from dialer.feeder import Feeder
-from smsgateway.purse import watch
+from smsgateway.purse import rollup, watch
 
 logger = logging.getLogger(__name__)
 AGAIN_S = 1.0
@@ -31,6 +31,7 @@ LOOPS: dict[str, Callable[[threading.Event], None]] = {
     "lookups": lookups.run,
     "alerts": alerting.run,
     "purse": watch.run,
+    "rollup": rollup.run,
     "forwards": forwarding.run,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
@@ -61,7 +61,7 @@ class LedgerEntry(Base, Numbered, TenantOwned):
     __tablename__ = "ledger_entry"
     __table_args__ = (
         UniqueConstraint("tenant_id", "key", "side"),
-        Index("ix_ledger_entry_account_at", "account_id", "at"),
+        Index("ix_ledger_entry_account_id", "account_id", "id"),
         Index("ix_ledger_entry_event_at", "tenant_id", "event", "at"),
     )
     booking: Mapped[str] = mapped_column(Text)
@@ -106,3 +106,61 @@ class TopUpOrder(Base, Numbered, TenantOwned, Stamped):
     credited_by: Mapped[str] = mapped_column(Text, server_default="")  # the operator's name, or the provider
     note: Mapped[str] = mapped_column(Text, server_default="")
     detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+
+
+class PurseMark(Base, TenantOwned):
+    """How far an account's ledger is in its roll-up: all entries up to `through_id`, by the days of `time_zone`. Of
+    another zone than the enterprise's it counts for nothing, and is made anew (`rollup.py`)."""
+
+    __tablename__ = "purse_mark"
+    account_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    time_zone: Mapped[str] = mapped_column(Text)
+    through_id: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class PurseDay(Base, TenantOwned):
+    """The ledger's sums by account, day, user and business type (roll-up; `user_id` 0: nobody). `available_minor` and
+    `reserved_minor`: what these sides moved by; the others: by events. `texts` and `segments`: spent, less what was
+    given back; `spendings`: how many entries they are of."""
+
+    __tablename__ = "purse_day"
+    account_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    day: Mapped[date] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    purpose: Mapped[str] = mapped_column(Text, primary_key=True)
+    available_minor: Mapped[int] = mapped_column(BigInteger)
+    reserved_minor: Mapped[int] = mapped_column(BigInteger)
+    topped_up_minor: Mapped[int] = mapped_column(BigInteger)
+    corrected_minor: Mapped[int] = mapped_column(BigInteger)
+    set_aside_minor: Mapped[int] = mapped_column(BigInteger)
+    refunded_minor: Mapped[int] = mapped_column(BigInteger)
+    given_back_minor: Mapped[int] = mapped_column(BigInteger)
+    settled_minor: Mapped[int] = mapped_column(BigInteger)
+    texts: Mapped[int] = mapped_column(BigInteger)
+    segments: Mapped[int] = mapped_column(BigInteger)
+    spendings: Mapped[int] = mapped_column(BigInteger)
+
+
+class PurseSendDay(Base, TenantOwned):
+    """What a send has cost on a day (roll-up; `send_id` and `user_id` 0: none), `last_at` the last entry of it;
+    `next_day`: the next one on which it, spent by the same user for the same, has cost something."""
+
+    __tablename__ = "purse_send_day"
+    __table_args__ = (Index("ix_purse_send_day_account_last", "account_id", "last_at"),)
+    account_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    send_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    purpose: Mapped[str] = mapped_column(Text, primary_key=True)
+    settled_minor: Mapped[int] = mapped_column(BigInteger)
+    given_back_minor: Mapped[int] = mapped_column(BigInteger)
+    texts: Mapped[int] = mapped_column(BigInteger)
+    segments: Mapped[int] = mapped_column(BigInteger)
+    last_at: Mapped[datetime]
+    next_day: Mapped[date | None]

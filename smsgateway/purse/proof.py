@@ -1,21 +1,26 @@
-"""Proof that the purse is right: the ledger sums to zero, and the balances are what the ledger says."""
+"""Proof that the purse is right: the ledger sums to zero, and balances and roll-up are what the ledger says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from smsgateway.purse.rollup import DAY_SUMS, SEND_SUMS
+
 
 @dataclass(frozen=True)
 class Fault:
-    """`what` of the account or booking `where` is `is_minor`, and the ledger makes it `should_minor`."""
+    """`what` of the account or booking `where` is `is_minor`, and the ledger makes it `should_minor`. `rolled`: it is
+    of the roll-up of the account of that id, which can be made anew."""
 
     what: str
     where: str
     is_minor: int
     should_minor: int
+    rolled: int | None = None
 
 
 _BOOKINGS = text("""
@@ -36,6 +41,31 @@ ORDER BY a.id
 """)
 
 
+def _rolled(table: str, keys: str, sums: tuple[str, ...], side: str) -> Any:
+    """What `table` has, and what the ledger makes of it up to the mark, where they differ."""
+    made = ", ".join(f"sum({DAY_SUMS[c]}) AS {c}" for c in sums)
+    both = ", ".join(f"t.{c} AS is_{c}, l.{c} AS should_{c}" for c in sums)
+    differs = " OR ".join(f"t.{c} IS DISTINCT FROM l.{c}" for c in sums)
+    return text(f"""
+WITH l AS (
+  SELECT account_id, day, {keys}, {made} FROM (
+    SELECT e.account_id, (e.at AT TIME ZONE m.time_zone)::date AS day, coalesce(e.send_id, 0) AS send_id,
+      coalesce(e.user_id, 0) AS user_id, e.purpose, e.side, e.event, e.amount_minor, e.texts, e.segments
+    FROM purse_mark m JOIN ledger_entry e ON e.account_id = m.account_id AND e.id <= m.through_id
+    WHERE m.time_zone <> '' {side}
+  ) x GROUP BY account_id, day, {keys}
+), t AS (SELECT {table}.* FROM {table} JOIN purse_mark m USING (account_id) WHERE m.time_zone <> '')
+SELECT account_id, day, {both} FROM l FULL JOIN t USING (account_id, day, {keys}) WHERE {differs}
+ORDER BY account_id, day LIMIT 100
+""")
+
+
+_ROLLED = (
+    (_rolled("purse_day", "user_id, purpose", tuple(DAY_SUMS), ""), tuple(DAY_SUMS)),
+    (_rolled("purse_send_day", "send_id, user_id, purpose", SEND_SUMS, "AND e.side = 'spent'"), SEND_SUMS),
+)
+
+
 def faults(session: Session) -> list[Fault]:
     """What is not as it must be; empty if all is right. Of the session's enterprise, or of all in a platform session.
 
@@ -50,4 +80,11 @@ def faults(session: Session) -> list[Fault]:
         ):
             if value != should:
                 found.append(Fault(what, str(row.id), int(value), int(should)))
+    for query, sums in _ROLLED:
+        for line in session.execute(query).mappings():
+            for name in sums:
+                there, right = line[f"is_{name}"] or 0, line[f"should_{name}"] or 0
+                if there != right:
+                    where = f"{line['account_id']} on {line['day']}"
+                    found.append(Fault(f"rolled up {name}", where, int(there), int(right), line["account_id"]))
     return found

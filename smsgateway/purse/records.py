@@ -1,13 +1,13 @@
-"""What is asked of the purse: balances, top-ups (E6) and deductions (E7)."""
+"""What is asked of the purse: balances and top-ups (E6). Deductions: `spending.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, case, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from callcenter.tenancy.models import Enterprise
 from smsgateway.carriers.models import TextCarrier, TextPrice, TextRoute
 from smsgateway.purse.bookings import KINDS, open_accounts
 from smsgateway.purse.days import bounds
-from smsgateway.purse.models import LedgerEntry, PurseAccount, TopUpOrder
+from smsgateway.purse.models import PurseAccount, TopUpOrder
 
 
 @dataclass(frozen=True)
@@ -107,59 +107,3 @@ def all_top_ups(args: Mapping[str, Any]) -> Any:
             | Enterprise.code.icontains(search, autoescape=True)
         )
     return query
-
-
-_SIGN = case((LedgerEntry.event == "settle", 1), else_=-1)
-_SUMS = {
-    "texts": func.sum(_SIGN * LedgerEntry.texts),
-    "segments": func.sum(_SIGN * LedgerEntry.segments),
-    "amount_minor": func.sum(LedgerEntry.amount_minor),
-    "given_back_minor": func.coalesce(
-        -func.sum(LedgerEntry.amount_minor).filter(LedgerEntry.event == "return"), 0
-    ).cast(BigInteger),
-}
-
-
-def _spent(query: Select[Any], args: Mapping[str, Any], time_zone: str) -> Select[Any]:
-    query = query.join(PurseAccount, PurseAccount.id == LedgerEntry.account_id).where(
-        LedgerEntry.side == "spent", LedgerEntry.event.in_(("settle", "return"))
-    )
-    if args.get("kind"):
-        query = query.where(PurseAccount.kind == args["kind"])
-    if args.get("purpose"):
-        query = query.where(LedgerEntry.purpose == args["purpose"])
-    if args.get("user_id") is not None:
-        query = query.where(LedgerEntry.user_id == args["user_id"])
-    begin, end = bounds(args.get("from_"), args.get("to"), time_zone)
-    if begin is not None:
-        query = query.where(LedgerEntry.at >= begin)
-    if end is not None:
-        query = query.where(LedgerEntry.at < end)
-    return query
-
-
-def deductions(args: Mapping[str, Any], time_zone: str) -> Select[Any]:
-    """What was spent, by send: `at` (the last deduction), `send_id`, `kind`, `purpose`, `user_id`, `user`, `texts`,
-    `segments`, `amount_minor` (less what was given back), `given_back_minor`; the newest first. Filters: `kind`,
-    `purpose`, `user_id`, days `from_` and `to` of `time_zone`, both included, each may be None."""
-    last = func.max(LedgerEntry.at).label("at")
-    sums = [value.label(name) for name, value in _SUMS.items()]
-    group = (LedgerEntry.send_id, PurseAccount.kind, LedgerEntry.purpose, LedgerEntry.user_id)
-    query = _spent(
-        select(last, *group, func.max(User.name).label("user"), *sums).select_from(LedgerEntry), args, time_zone
-    )
-    query = query.outerjoin(User, User.id == LedgerEntry.user_id)
-    return query.group_by(*group).order_by(last.desc(), LedgerEntry.send_id.desc().nulls_last())
-
-
-def deducted(session: Session, args: Mapping[str, Any], time_zone: str) -> dict[str, int]:
-    """Sums over all that `deductions` lists: texts, segments, amount_minor, given_back_minor."""
-    query = _spent(select(*(v.label(n) for n, v in _SUMS.items())).select_from(LedgerEntry), args, time_zone)
-    row = session.execute(query).one()
-    return {name: int(getattr(row, name) or 0) for name in _SUMS}
-
-
-def spenders(session: Session) -> Sequence[Any]:
-    """(id, name) of the users who have ever spent, by name."""
-    ids = select(LedgerEntry.user_id).where(LedgerEntry.side == "spent").distinct()
-    return session.execute(select(User.id, User.name).where(User.id.in_(ids)).order_by(User.name, User.id)).all()

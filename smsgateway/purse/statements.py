@@ -1,6 +1,7 @@
 """Statements: what an account had at the beginning of each day, what moved, and what it had at the end.
 
-They are read from the ledger alone, so they chain: a day's opening is the closing of the day before. Two chains:
+They are the ledger's own figures (its roll-up by day and what is not in that yet), so they chain: a day's opening is
+the closing of the day before. Two chains:
 
     available   opening + topped up + corrected - reserved + not sent + given back = closing
     reserved    opening + reserved - settled - not sent = closing
@@ -13,6 +14,8 @@ from datetime import date
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from smsgateway.purse import rollup
 
 
 @dataclass(frozen=True)
@@ -33,24 +36,13 @@ class Day:
     reserved_closing_minor: int
 
 
-_DAYS = text("""
-WITH moved AS (
-  SELECT (at AT TIME ZONE :zone)::date AS day,
-    sum(amount_minor) FILTER (WHERE side = 'available') AS available,
-    sum(amount_minor) FILTER (WHERE side = 'reserved') AS reserved,
-    sum(amount_minor) FILTER (WHERE side = 'available' AND event = 'top_up') AS topped_up,
-    sum(amount_minor) FILTER (WHERE side = 'available' AND event = 'correction') AS corrected,
-    sum(amount_minor) FILTER (WHERE side = 'reserved' AND event = 'reserve') AS set_aside,
-    sum(amount_minor) FILTER (WHERE side = 'available' AND event = 'refund') AS refunded,
-    sum(amount_minor) FILTER (WHERE side = 'available' AND event = 'return') AS given_back,
-    sum(amount_minor) FILTER (WHERE side = 'spent' AND event = 'settle') AS settled
-  FROM ledger_entry WHERE tenant_id = :tenant AND account_id = :account GROUP BY 1
-), chained AS (
+_DAYS = text(f"""
+WITH chained AS (
   SELECT *, sum(available) OVER (ORDER BY day) AS closing, sum(reserved) OVER (ORDER BY day) AS reserved_closing
-  FROM (SELECT day, coalesce(available, 0) AS available, coalesce(reserved, 0) AS reserved,
-    coalesce(topped_up, 0) AS topped_up, coalesce(corrected, 0) AS corrected, coalesce(set_aside, 0) AS set_aside,
-    coalesce(refunded, 0) AS refunded, coalesce(given_back, 0) AS given_back, coalesce(settled, 0) AS settled
-    FROM moved) m
+  FROM (SELECT day, sum(available_minor) AS available, sum(reserved_minor) AS reserved,
+    sum(topped_up_minor) AS topped_up, sum(corrected_minor) AS corrected, sum(set_aside_minor) AS set_aside,
+    sum(refunded_minor) AS refunded, sum(given_back_minor) AS given_back, sum(settled_minor) AS settled
+    FROM ({rollup.days()}) m GROUP BY day) d
 )
 SELECT day, closing - available AS opening, topped_up, corrected, set_aside, refunded, given_back, closing,
   reserved_closing - reserved AS reserved_opening, settled, reserved_closing, count(*) OVER () AS days
@@ -62,7 +54,6 @@ ORDER BY day DESC LIMIT :most OFFSET :skip
 
 def statement(
     session: Session,
-    tenant_id: int,
     account_id: int,
     time_zone: str,
     *,
@@ -71,14 +62,15 @@ def statement(
     limit: int | None = None,
     offset: int = 0,
 ) -> tuple[list[Day], int]:
-    """The days of `time_zone` on which something moved, the newest first, and how many they are in all.
+    """The days on which something moved, the newest first, and how many they are in all. `time_zone`: the enterprise's;
+    by another one the whole ledger is read.
 
     A page beyond the last one is empty, and then its total is 0.
     """
     rows = session.execute(
         _DAYS,
         {
-            "zone": time_zone, "tenant": tenant_id, "account": account_id, "first": first, "last": last,
+            "zone": time_zone, "account": account_id, "first": first, "last": last,
             "most": limit, "skip": offset,
         },
     ).all()  # fmt: skip

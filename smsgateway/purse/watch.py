@@ -20,7 +20,7 @@ from callcenter.auth.models import User
 from callcenter.clock import monotonic_s, utc_now
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.events import streams
-from smsgateway.purse import orders, proof
+from smsgateway.purse import orders, proof, rollup
 
 log = logging.getLogger(__name__)
 TURN_S = 1.0
@@ -84,12 +84,20 @@ class Watch:
             log.info("%d top-up orders expired", count)
 
     def prove(self) -> int:
-        """Look whether ledger and balances agree; how many faults were logged. There must never be one."""
+        """Look whether ledger, balances and roll-up agree; how many faults were logged. There must never be one. A
+        roll-up that is wrong is made anew."""
         with platform_session() as session:
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             found = proof.faults(session)
         for fault in found:
-            log.error("the purse is wrong: %s of %s is %d and not %d", *vars(fault).values())
+            log.error(
+                "the purse is wrong: %s of %s is %d and not %d", fault.what, fault.where, fault.is_minor,
+                fault.should_minor,
+            )  # fmt: skip
+        if wrong := {f.rolled for f in found if f.rolled is not None}:
+            with platform_session() as session:
+                for account_id in sorted(wrong):
+                    rollup.throw_away(session, account_id)
         return len(found)
 
     def run(self, stop: threading.Event) -> None:

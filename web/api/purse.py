@@ -14,12 +14,12 @@ from callcenter.clock import utc_now
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.errors import NotFound
 from smsgateway.purse import defaults as _defaults  # noqa: F401  # what an enterprise is opened with
-from smsgateway.purse import money, orders, records, statements
+from smsgateway.purse import money, orders, records, spending, statements
 from smsgateway.purse.export import Cell, amount
 from smsgateway.purse.models import PurseAccount
 from smsgateway.purse.words import word
 from web.downloads import download
-from web.http import current_actor, identity, paged, requires, tenant_id
+from web.http import current_actor, identity, requires, tenant_id
 from web.schemas.purse import (
     KINDS,
     BalanceSchema,
@@ -98,15 +98,16 @@ def list_deductions(args: dict[str, Any]) -> dict[str, Any]:
     """What was spent, by send, the newest first: by business type, who spent, and days."""
     zone = identity().enterprise.time_zone
     with tenant_session(tenant_id()) as db:
-        currencies = {a.kind: a.currency for a in records.accounts(db, tenant_id())}
+        found = records.accounts(db, tenant_id())
+        currencies, ids = {a.kind: a.currency for a in found}, {a.kind: a.id for a in found}
 
-        def render(row: Any) -> dict[str, Any]:
-            line = row._asdict()
-            parts = (row.send_id, row.kind, row.purpose, row.user_id)
-            return {**line, "key": "-".join(str(p) for p in parts), "currency": currencies[row.kind]}
-
-        page = paged(db, records.deductions(args, zone), args, render)
-        totals = records.deducted(db, args, zone)
+        at = {"limit": args["per_page"], "offset": (args["page"] - 1) * args["per_page"]}
+        items, total = spending.page(db, args, ids, zone, **at)
+        totals = spending.deducted(db, args, ids, zone)
+    for item in items:
+        parts = (item["send_id"], item["kind"], item["purpose"], item["user_id"])
+        item |= {"key": "-".join(str(p) for p in parts), "currency": currencies[item["kind"]]}
+    page = {"items": items, "total": total, "page": args["page"], "per_page": args["per_page"]}
     return {**page, "totals": {**totals, "currency": currencies[args["kind"] or "sms"]}}
 
 
@@ -122,8 +123,9 @@ def export_deductions(args: dict[str, Any]) -> Response:
 
     def rows() -> Iterator[list[Cell]]:
         with tenant_session(tenant) as db:
-            currencies = {a.kind: a.currency for a in records.accounts(db, tenant)}
-            for row in db.execute(records.deductions(args, zone).execution_options(yield_per=1000)):
+            found = records.accounts(db, tenant)
+            currencies, ids = {a.kind: a.currency for a in found}, {a.kind: a.id for a in found}
+            for row in db.execute(spending.listed(args, ids, zone).execution_options(yield_per=1000)):
                 currency = currencies[row.kind]
                 yield [
                     f"{row.at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}",
@@ -147,7 +149,9 @@ def export_deductions(args: dict[str, Any]) -> Response:
 def get_spenders() -> dict[str, Any]:
     """Who has ever spent: what the filter of deductions offers."""
     with tenant_session(tenant_id()) as db:
-        return {"users": [{"id": i, "name": name} for i, name in records.spenders(db)]}
+        ids = {a.kind: a.id for a in records.accounts(db, tenant_id())}
+        found = spending.spenders(db, ids, identity().enterprise.time_zone)
+    return {"users": [{"id": i, "name": name} for i, name in found]}
 
 
 @blueprint.get("/statement")
@@ -161,11 +165,9 @@ def list_statement(args: dict[str, Any]) -> dict[str, Any]:
         account = orders.account_of(db, tenant_id(), args["kind"])
         zone = identity().enterprise.time_zone
         span = {"first": args["from_"], "last": args["to"]}
-        days, total = statements.statement(
-            db, tenant_id(), account.id, zone, **span, limit=per_page, offset=(page - 1) * per_page
-        )
+        days, total = statements.statement(db, account.id, zone, **span, limit=per_page, offset=(page - 1) * per_page)
         if not days and page > 1:
-            total = statements.statement(db, tenant_id(), account.id, zone, **span, limit=1)[1]
+            total = statements.statement(db, account.id, zone, **span, limit=1)[1]
     items = [{**vars(d), "currency": account.currency} for d in days]
     return {"items": items, "total": total, "page": page, "per_page": per_page}
 
@@ -182,7 +184,7 @@ def export_statement(args: dict[str, Any]) -> Response:
     def rows() -> Iterator[list[Cell]]:
         with tenant_session(tenant) as db:
             account = orders.account_of(db, tenant, args["kind"])
-            days, _ = statements.statement(db, tenant, account.id, zone, first=args["from_"], last=args["to"])
+            days, _ = statements.statement(db, account.id, zone, first=args["from_"], last=args["to"])
             for day in days:
                 moved = [amount(getattr(day, f"{name}_minor"), account.currency) for name in _FLOWS]
                 yield [day.day.isoformat(), *moved, account.currency]
