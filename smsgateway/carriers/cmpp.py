@@ -14,8 +14,9 @@ from callcenter.clock import utc_now, wall_s
 from smsgateway.carriers import cmpp_pdu as pdu
 from smsgateway.carriers import settings as declared
 from smsgateway.carriers import smpp_header
-from smsgateway.carriers.cmpp_bind import LOST, NOT_WRITTEN, Bind, Refused, Result
+from smsgateway.carriers.cmpp_bind import Bind, Refused, Result
 from smsgateway.carriers.cmpp_pdu import Deliver, Submit, Version
+from smsgateway.carriers.connection import LOST, NOT_WRITTEN
 from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.port import (
     Accepted,

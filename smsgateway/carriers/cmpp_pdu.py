@@ -15,7 +15,6 @@ from typing import Final
 
 HEADER: Final = struct.Struct("!III")
 MAX_LENGTH: Final = 4096
-MAX_SEQUENCE: Final = 0xFFFFFFFF
 MAX_CONTENT: Final = 140
 RESPONSE: Final = 0x80000000
 

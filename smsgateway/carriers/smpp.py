@@ -20,6 +20,7 @@ from smpplib import consts  # type: ignore[import-untyped]
 from callcenter.clock import wall_s
 from smsgateway.carriers import smpp_pdu as pdu
 from smsgateway.carriers import smpp_receipts, smpp_settings
+from smsgateway.carriers.connection import LOST, NOT_WRITTEN
 from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.port import (
     Accepted,
@@ -34,7 +35,7 @@ from smsgateway.carriers.port import (
     Returned,
 )
 from smsgateway.carriers.refs import normalise
-from smsgateway.carriers.smpp_bind import LOST, NOT_WRITTEN, Answer, Bind, BindRefused, Result
+from smsgateway.carriers.smpp_bind import Answer, Bind, BindRefused, Result
 from smsgateway.carriers.smpp_header import place_of
 from smsgateway.carriers.smpp_settings import SETTINGS as SETTINGS
 from smsgateway.carriers.smpp_settings import Settings

@@ -46,7 +46,6 @@ SAR_SEQUENCE: Final[int] = _TAGS["sar_segment_seqnum"]
 
 UDH_INDICATOR: Final = 0x40  # in esm_class
 _TLV: Final = struct.Struct(">HH")
-MAX_SEQUENCE: Final = 0x7FFFFFFF
 
 
 class Malformed(ValueError):
