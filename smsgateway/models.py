@@ -25,6 +25,7 @@ class TextSend(Base, Numbered, TenantOwned, Stamped):
         UniqueConstraint("tenant_id", "key"),
         Index("ix_text_send_tenant_created", "tenant_id", "created_at"),
         Index("ix_text_send_open", "id", postgresql_where=text("state IN ('preparing', 'approval', 'sending')")),
+        Index("ix_text_send_media", "tenant_id", postgresql_where=text("media <> '[]'::jsonb")),
         Index("ix_text_send_sweep", "id", postgresql_where=text("(cursor ->> 'stage') IN ('cancel', 'reject')")),
     )
     key: Mapped[str] = mapped_column(Text)

@@ -91,7 +91,7 @@ def _values(session: Session, actor: Actor, new: NewSend, own: Enterprise, now: 
     signature = signing.of(new.signature)
     resolver = Resolver(session, actor, own)
     audience = resolver.resolve(new)
-    media = pictures(actor, new)
+    media = pictures(session, actor, new)
     check_body(new.kind, subject, body, media, own_keys(field_defs(session), audience))
     return {
         "kind": new.kind, "purpose": new.purpose, "source": new.source.value, "subject": subject,

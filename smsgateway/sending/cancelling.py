@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from callcenter import wire
 from smsgateway.checks.verdict import Check
 from smsgateway.purse import bookings
-from smsgateway.sending import claims, counts
+from smsgateway.sending import claims, counts, progress
 from smsgateway.texts import RANK, TEXT, Purpose, TextEvent, TextState
 
 _END: Final = """
@@ -71,7 +71,8 @@ def cancel_for(session: Session, tenant_id: int, phones: Iterable[str], why: str
     """Cancel at once what is queued for `phones` (E.164) and make its price available again; returns how many texts.
 
     `why`: opt_out (marketing only) or blacklist (everything), stored with each text as the check that stopped it. To be
-    called in the transaction that writes the entry, or after it: no text slips through that is just being made.
+    called in the transaction that writes the entry, or after it: no text slips through that is just being made. Whoever
+    looks at a send that this changes is shown its figures after the commit.
     """
     check, rule = (Check.BLACKLIST, "listed") if why == Check.BLACKLIST else (Check.OPT_OUT, "opted_out")
     rank = RANK[Purpose.CODE] if check is Check.BLACKLIST else RANK[Purpose.MARKETING]
@@ -79,7 +80,7 @@ def cancel_for(session: Session, tenant_id: int, phones: Iterable[str], why: str
     if not wanted:
         return 0
     claims.stopping(session, tenant_id)
-    done = 0
+    done, sends = 0, set[int]()
     for at in range(0, len(wanted), _CHUNK):
         given = {
             "tenant": tenant_id, "phones": wanted[at : at + _CHUNK], "rank": rank, "state": TextState.CANCELLED.value,
@@ -88,6 +89,9 @@ def cancel_for(session: Session, tenant_id: int, phones: Iterable[str], why: str
         rows = session.execute(_OF_PHONES, given).all()
         _book(session, rows, TextState.CANCELLED)
         done += len(rows)
+        sends.update(r.send_id for r in rows)
+    for send_id in sorted(sends):
+        progress.moved(session, send_id)
     return done
 
 

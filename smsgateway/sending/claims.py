@@ -25,6 +25,18 @@ def stopping(session: Session, tenant_id: int) -> None:
     session.execute(query, {"id": tenant_id})
 
 
+def using_pictures(session: Session, tenant_id: int) -> None:
+    """Keep the pictures that this transaction has found from being swept before its end, when their use is seen."""
+    query = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('text-media', CAST(:id AS bigint)))")
+    session.execute(query, {"id": tenant_id})
+
+
+def sweeping_pictures(session: Session, tenant_id: int) -> None:
+    """Wait for the transactions that use pictures; later ones wait for the end of this one."""
+    query = text("SELECT pg_advisory_xact_lock(hashtextextended('text-media', CAST(:id AS bigint)))")
+    session.execute(query, {"id": tenant_id})
+
+
 def one_at_a_time(session: Session, tenant_id: int) -> None:
     """Wait until no other transaction counts this enterprise's texts to a number: two at once would both see that one
     more is allowed."""

@@ -2,13 +2,16 @@
 
 A picture is what its content says, whatever its name. It is decoded as a whole and written anew, so that places,
 cameras, thumbnails and anything hidden behind the picture are gone; one that unpacks to too much is refused before it
-is unpacked. Beside it lies a document that describes it. Resizing to a carrier's limit is that carrier's affair.
+is unpacked. Beside it lies a document that describes it. Resizing to a carrier's limit is that carrier's affair. What
+no send and no template uses is removed when nobody has asked for it for KEEP_DAYS.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,11 +20,14 @@ from typing import Any, Final
 
 import msgspec
 from PIL import Image, ImageOps, ImageSequence
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from callcenter import config, ids
 from callcenter.audit.models import Actor, record
 from callcenter.db.session import tenant_session
 from callcenter.errors import InvalidInput, NotFound
+from smsgateway.sending import claims
 from smsgateway.sending.files import at_once
 
 MAX_BYTES: Final = 5 * 1024 * 1024
@@ -30,7 +36,13 @@ MAX_FRAMES: Final = 200
 MAX_ALL_BYTES: Final = 10 * 1024 * 1024  # of one MMS
 _FORMATS: Final = {"JPEG": ("image/jpeg", "jpg"), "PNG": ("image/png", "png"), "GIF": ("image/gif", "gif")}
 _TAKEN: Final = (*_FORMATS, "WEBP")  # WebP becomes JPEG or PNG: few telephones show it in an MMS
+KEEP_DAYS: Final = 7
 _ID: Final = re.compile(r"[0-9A-Za-z]{10,40}")
+
+_USED: Final = text("""
+SELECT m ->> 'id' FROM text_send s, jsonb_array_elements(s.media) m WHERE s.media <> '[]'
+UNION SELECT m ->> 'id' FROM text_template t, jsonb_array_elements(t.media) m WHERE t.media <> '[]'
+""")
 
 
 @dataclass(frozen=True)
@@ -139,25 +151,72 @@ def _about(tenant_id: int, media_id: str) -> Path:
     return _folder(tenant_id) / f"{media_id}.json"
 
 
+def _gone() -> NotFound:
+    return NotFound("The picture is gone. Upload it again.", code="media_gone")
+
+
 def find(tenant_id: int, media_id: str) -> Media:
     """A kept picture of the enterprise. Raises NotFound."""
     path = _about(tenant_id, media_id) if _ID.fullmatch(media_id) else None
     if path is None or not path.exists():
-        raise NotFound("The picture is gone. Upload it again.", code="media_gone")
+        raise _gone()
     return msgspec.json.decode(path.read_bytes(), type=Media)
 
 
-def resolve(tenant_id: int, media_ids: Iterable[str]) -> list[dict[str, Any]]:
-    """The pictures as a send keeps them. Raises InvalidInput with the field `media`."""
+def resolve(
+    session: Session, tenant_id: int, media_ids: Iterable[str], stored: Iterable[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """The pictures as a send or a template keeps them, those that a template has `stored` behind the others. They stay
+    until the end of the session's transaction, and for good if it uses them. Raises InvalidInput (field `media`)."""
+    wanted = [*media_ids, *(str(m.get("id", "")) for m in stored)]
+    if not wanted:
+        return []
+    claims.using_pictures(session, tenant_id)
     try:
-        found = [find(tenant_id, i) for i in media_ids]
-    except NotFound as error:
+        found = [find(tenant_id, i) for i in wanted]
+        for i in wanted:  # a text is being written with it
+            os.utime(_about(tenant_id, i))
+    except (NotFound, FileNotFoundError) as gone:
+        error = gone if isinstance(gone, NotFound) else _gone()
         raise InvalidInput("Check the marked fields.", code=error.code, fields={"media": error.message}) from None
     if sum(m.size_bytes for m in found) > MAX_ALL_BYTES:
         raise InvalidInput(
             "Check the marked fields.", fields={"media": "All pictures together are too large. Take some out."}
         )
     return [msgspec.to_builtins(m) for m in found]
+
+
+def sweep(before: float | None = None) -> int:
+    """Remove the pictures, and what broken uploads left, that nobody has asked for since `before` (seconds since the
+    epoch; KEEP_DAYS ago) and no send or template uses; returns how many files."""
+    before = time.time() - KEEP_DAYS * 86400 if before is None else before
+    removed = 0
+    for folder in (config.load().var / "text-media").glob("[0-9]*"):
+        if _old(folder, before):
+            with tenant_session(int(folder.name)) as session:
+                claims.sweeping_pictures(session, int(folder.name))
+                used = set(session.scalars(_USED))
+                for media_id, files in _old(folder, before).items():  # again: somebody may have asked meanwhile
+                    if media_id not in used:
+                        for path in files:
+                            path.unlink(missing_ok=True)
+                        removed += len(files)
+    return removed
+
+
+def _old(folder: Path, before: float) -> dict[str, list[Path]]:
+    """The files of each picture that is not asked for any more, the document first."""
+    files: dict[str, list[Path]] = {}
+    young: set[str] = set()
+    for path in sorted(folder.iterdir(), key=lambda p: p.suffix != ".json"):
+        media_id = path.name.split(".")[0]
+        files.setdefault(media_id, []).append(path)
+        try:
+            if path.stat().st_mtime >= before:
+                young.add(media_id)
+        except FileNotFoundError:
+            continue
+    return {i: paths for i, paths in files.items() if i not in young}
 
 
 def shown(stored: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from callcenter.clock import monotonic_s, utc_now
 from callcenter.db.session import platform_session, tenant_session
 from callcenter.errors import AppError
 from smsgateway.models import TextSend
-from smsgateway.sending import claims, files, progress, rules, storing, sweeping
+from smsgateway.sending import claims, files, media, progress, rules, storing, sweeping
 from smsgateway.sending.actions import CHANNEL
 from smsgateway.sending.audience import Recipient, read
 from smsgateway.sending.facts import facts_of
@@ -182,6 +182,7 @@ class Preparer:
         if now >= self._next_files:
             self._next_files = now + FILES_EVERY_S
             files.sweep()
+            media.sweep()
 
 
 def run(stop: threading.Event) -> None:

@@ -40,7 +40,7 @@ def preview(actor: Actor, new: NewSend) -> dict[str, Any]:
         known = facts_of(session, actor.tenant_id, actor.user_id, system=actor.user_id is None)
         keys = own_keys(known.fields, audience)
         body = templates.clean(new.body.replace("\r\n", "\n")).strip("\n")
-        check_body(new.kind, new.subject, body, pictures(actor, new), keys)
+        check_body(new.kind, new.subject, body, pictures(session, actor, new), keys)
         signing = signing_of(session, actor.tenant_id)
         sender = session.get(User, actor.user_id) if actor.user_id is not None else None
         send = TextSend(

@@ -40,6 +40,12 @@ def push(tenant_id: int, found: Mapping[str, Any]) -> None:
     streams.publish(tenant_id, f"send:{found['id']}", found)
 
 
+def moved(session: Session, send_id: int) -> None:
+    """Show the figures of a send of the session's enterprise when the transaction commits: as they are then, however
+    long the message is on its way."""
+    tell(session, "send", id=send_id)
+
+
 def changed(session: Session) -> None:
     """Tell, when the transaction commits, that something else waits for a decision than before."""
     tell(session, "live", topic="texts", payload={"changed": wall_s()})

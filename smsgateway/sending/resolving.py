@@ -226,6 +226,6 @@ class Resolver:
         return wanted
 
 
-def pictures(actor: Actor, new: NewSend) -> list[dict[str, Any]]:
+def pictures(session: Session, actor: Actor, new: NewSend) -> list[dict[str, Any]]:
     """The pictures of an MMS. Raises InvalidInput."""
-    return [*media.resolve(actor.tenant_id, new.media), *(dict(m) for m in new.stored_media)]
+    return media.resolve(session, actor.tenant_id, new.media, new.stored_media)

@@ -151,7 +151,7 @@ def _fill(session: Session, actor: Actor, row: TextTemplate, given: Mapping[str,
     if "media" in given:
         kept = {m.get("id"): m for m in row.media or ()}
         new = [i for i in given["media"] if i not in kept]
-        found = {m["id"]: m for m in media.resolve(actor.tenant_id, new)} | kept
+        found = {m["id"]: m for m in media.resolve(session, actor.tenant_id, new)} | kept
         row.media = [found[i] for i in given["media"]]
     with session.no_autoflush:
         check_body(row.kind, row.subject, row.body, row.media, frozenset(field_defs(session)))

@@ -118,6 +118,10 @@ def test_an_opt_out_cancels_queued_marketing_at_once_and_refunds_it(gateway: Gat
     assert (message.state, message.check_name, message.rule) == ("cancelled", "opt_out", "opted_out")
     assert gateway.money() == (1_000_000 - 5 * PRICE, 5 * PRICE)
     gateway.check(marketing.id)
+    while relay.carry():
+        pass
+    shown = streams.snapshot(gateway.tenant, f"send:{marketing.id}")
+    assert (shown["queued"], shown["cancelled"]) == (2, 1)
 
 
 @pytest.mark.promise("S4")
@@ -132,6 +136,7 @@ def test_a_blacklist_entry_cancels_whatever_is_queued_for_the_number(gateway: Ga
         (0, 1, "done"),
     ]
     assert gateway.texts(sends[1].id)["+8613800000001"].check_name == "blacklist"
+    assert streams.snapshot(gateway.tenant, f"send:{sends[1].id}")["state"] == "done"
     for send in sends:
         gateway.check(send.id)
 
