@@ -1,18 +1,21 @@
 """The agent's phone. The browser's: its WebRTC offer goes to the engine, the answer comes back; no SIP in the browser.
-Or a telephone, which the engine calls (`/device`)."""
+Or a telephone, which the engine calls (`/device`): one with a number, or a registered SIP phone."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flask_smorest import Blueprint
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from callcenter.auth import own
 from callcenter.auth.models import User
 from callcenter.calls.commands import PhoneClose, PhoneDevice, PhoneOffer
 from callcenter.db.session import tenant_session
-from callcenter.errors import Forbidden, InvalidInput
+from callcenter.errors import Conflict, Forbidden, InvalidInput
 from callcenter.events import streams
+from callcenter.telephony.models import SipPhoneRow
 from crm.queries.dialing import dialable
 from web.http import current_actor, identity, requires, tenant_id
 from web.schemas.agent import AgentDoneSchema, PhoneAnswerSchema, PhoneOfferSchema
@@ -35,7 +38,7 @@ def post_offer(given: dict[str, str]) -> Any:
 @requires("desk.use")
 @blueprint.response(200, PhoneDeviceStateSchema)
 def get_device() -> dict[str, Any]:
-    """What one speaks with, and the telephone's number."""
+    """What one speaks with, the telephone's number, and whether one has a SIP phone."""
     return _device()
 
 
@@ -45,7 +48,7 @@ def get_device() -> dict[str, Any]:
 @blueprint.response(200, PhoneDeviceStateSchema)
 def patch_device(given: dict[str, str]) -> dict[str, Any]:
     """Choose the browser or a telephone as one's phone, from now on. Call it with `/device/connect`."""
-    if given["kind"] == "number" and "desk.telephone" not in current_actor().permissions:
+    if given["kind"] != "browser" and "desk.telephone" not in current_actor().permissions:
         raise Forbidden("You may not use a telephone as your phone.")
     with tenant_session(tenant_id()) as db:
         number = dialable(db, given["number"]) if given["number"] else ""
@@ -53,6 +56,8 @@ def patch_device(given: dict[str, str]) -> dict[str, Any]:
         if given["kind"] == "number" and not number and not (user is not None and user.phone_number):
             sentence = "Give the telephone's number."
             raise InvalidInput(sentence, fields={"number": sentence})
+        if given["kind"] == "sip" and not _has_sip_phone(db):
+            raise Conflict("You have no SIP phone. Ask your administrator for one.", code="no_sip_phone")
     if given["kind"] == "browser" and _device()["kind"] != "browser":
         streams.send(tenant_id(), PhoneDevice(identity().user.id, "browser"))  # refused during a call
     own.choose_phone(current_actor(), given["kind"], number)
@@ -65,9 +70,10 @@ def patch_device(given: dict[str, str]) -> dict[str, Any]:
 def post_device_connect() -> dict[str, Any]:
     """Have one's own telephone called: answered, it is the phone, and stays up until it is hung up."""
     chosen = _device()
-    if chosen["kind"] != "number":
+    if chosen["kind"] == "browser":
         raise InvalidInput("Choose a telephone as your phone first.", code="no_telephone")
-    command = PhoneDevice(identity().user.id, "number", chosen["number"])
+    number = chosen["number"] if chosen["kind"] == "number" else ""
+    command = PhoneDevice(identity().user.id, chosen["kind"], number)
     return {"result": streams.send(tenant_id(), command, wait_s=_OFFER_WAIT_S)}
 
 
@@ -76,7 +82,14 @@ def _device() -> dict[str, Any]:
         user = db.get(User, identity().user.id)
         assert user is not None
         allowed = "desk.telephone" in current_actor().permissions
-        return {"kind": user.phone_device, "number": user.phone_number, "allowed": allowed}
+        return {
+            "kind": user.phone_device, "number": user.phone_number, "allowed": allowed, "sip": _has_sip_phone(db),
+        }  # fmt: skip
+
+
+def _has_sip_phone(db: Session) -> bool:
+    query = select(SipPhoneRow.id).where(SipPhoneRow.user_id == identity().user.id, SipPhoneRow.enabled)
+    return db.scalar(query) is not None
 
 
 @blueprint.post("/close")

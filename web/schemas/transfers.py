@@ -71,9 +71,9 @@ ParkedCallPageSchema = page_of(ParkedCallSchema)
 
 
 class PhoneDeviceSchema(Schema):
-    """`kind` browser or number; `number` as typed, kept when the browser is chosen."""
+    """`kind` browser, number or sip; `number` as typed, kept when another is chosen."""
 
-    kind = fields.String(required=True, validate=validate.OneOf(("browser", "number")))
+    kind = fields.String(required=True, validate=validate.OneOf(("browser", "number", "sip")))
     number = fields.String(load_default="", validate=validate.Length(max=40))
 
 
@@ -81,3 +81,4 @@ class PhoneDeviceStateSchema(Schema):
     kind = fields.String(required=True)
     number = fields.String(required=True)
     allowed = fields.Boolean(required=True, metadata={"description": "Whether a telephone may be chosen"})
+    sip = fields.Boolean(required=True, metadata={"description": "Whether there is a SIP phone to choose"})

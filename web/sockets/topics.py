@@ -4,6 +4,7 @@
 and `campaigns` are all of the enterprise's at once. `import:{id}` is an import's progress,
 `contact-job:{id}` that of a file into or out of the address book, `trunks` the health of all
 trunks, `menus` the callers in menus, `user:{id}` notices for one user, `flow-try:{id}` the menu that a user tries;
+`sip-phone:{id}` a user's SIP phone, `sip-phones` tells that some have come or gone;
 `parked` the parked calls, `purse` the balances; `tasks`, `callbacks` and `texts` (those that came in) tell only that
 some have changed. A topic that nobody named here is refused.
 """
@@ -25,6 +26,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "import": "lists.import",
     "contact-job": "contacts.import",
     "trunks": "trunks.read",
+    "sip-phone": "users.read",
+    "sip-phones": "users.read",
     "parked": "desk.use",
     "tasks": "tasks.read",
     "callbacks": "customers.read",
@@ -35,9 +38,9 @@ PERMISSIONS: Final[dict[str, str]] = {
 # Topics that are all documents of another kind at once.
 COLLECTIONS: Final[dict[str, str]] = {"agents": "agent", "queues": "queue", "campaigns": "campaign"}
 WHOLE: Final = frozenset(
-    {*COLLECTIONS, "trunks", "parked", "menus", "tasks", "callbacks", "purse", "texts"}
+    {*COLLECTIONS, "trunks", "sip-phones", "parked", "menus", "tasks", "callbacks", "purse", "texts"}
 )  # topics without an id
-OWN: Final = frozenset({"agent", "user", "flow-try"})  # the user's own one is always shown
+OWN: Final = frozenset({"agent", "user", "flow-try", "sip-phone"})  # the user's own one is always shown
 MAX_LENGTH: Final = 80
 
 

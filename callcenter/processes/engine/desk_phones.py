@@ -69,6 +69,8 @@ class DeskPhones:
                 tenant.floor.team.phone(user_id, "off", wall_s())
                 self._engine.media.delete_port(fx.agent_port(tenant.id, user_id))
             return
+        if agent.phone.state == "connected" and (agent.device, agent.device_number) == (kind, number):
+            return  # it is up
         if kind == "sip":
             await self._call_sip(tenant, agent)
             return
@@ -196,7 +198,16 @@ class DeskPhones:
                 self._over(leg)
                 if mine:
                     team.phone(leg.user_id, "off", wall_s())
+                    self.sip_phone_gone(tenant, leg.user_id)
         self._engine.apply(tenant)
+
+    def sip_phone_gone(self, tenant: Tenant, user_id: int) -> None:
+        """Who has no SIP phone any more speaks through the browser again, when the call that is up on it has ended."""
+        agent = tenant.floor.team.agents.get(user_id)
+        stands = (tenant.id, user_id) in self._of
+        if agent is not None and agent.device == "sip" and not stands and self.sip.of_user(tenant, user_id) is None:
+            agent.device = "browser"
+            tenant.floor.team.phone(user_id, "off", wall_s())
 
     def _nobody_dials(self, event: PhoneCall) -> None:
         self._engine.sip.reject(event.leg_id, 403, "Dialing is not possible here")

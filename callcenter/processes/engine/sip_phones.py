@@ -36,8 +36,10 @@ class SipPhones:
         if doc is None:
             self._engine.sip.set_phone(phone_id, None)
             owner = self._owners.pop(phone_id, None)
-            if self._places.pop(phone_id, None) is not None and owner is not None:
-                self._tell(*owner, phone_id, None)
+            if owner is not None:
+                if self._places.pop(phone_id, None) is not None:
+                    self._tell(*owner, phone_id, None)
+                self._engine.desk_phones.sip_phone_gone(*owner)
             return
         self._owners[phone_id] = (tenant, int(doc["user_id"]))
         self._engine.sip.set_phone(phone_id, PhoneSpec(phone_id, str(doc["username"]), str(doc["ha1"])))

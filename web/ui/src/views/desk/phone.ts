@@ -6,6 +6,8 @@ import { useSession } from "@/stores/session";
 import { PhoneError, Softphone, Sounds, type AudioDevices, type PhoneErrorCode, type PhoneState, type Quality } from "@/softphone";
 
 const LOCK_WAIT_MS = 1500;
+/** What an agent speaks with: the browser, a telephone that has a number, a registered SIP phone. */
+export type Device = "browser" | "number" | "sip";
 export type Trouble = PhoneErrorCode | "elsewhere";
 
 export const usePhone = defineStore("phone", () => {
@@ -65,16 +67,16 @@ export const usePhone = defineStore("phone", () => {
     return device.value;
   }
 
-  /** Speak through the browser, or through a telephone that is called. */
-  async function choose(kind: "browser" | "number", number: string): Promise<void> {
+  /** Speak through the browser, or through a telephone or SIP phone that is called. */
+  async function choose(kind: Device, number: string): Promise<void> {
     device.value = await api.patch("/api/phone/device", { body: { kind, number } });
-    if (kind === "number") stop();
+    if (kind !== "browser") stop();
     await start();
   }
 
   /** Connect, asking for the microphone; a telephone is called. Returns whether the phone can be used. */
   async function start(): Promise<boolean> {
-    if ((await loadDevice()).kind === "number") {
+    if ((await loadDevice()).kind !== "browser") {
       await api.post("/api/phone/device/connect");
       return true;
     }
@@ -102,13 +104,13 @@ export const usePhone = defineStore("phone", () => {
 
   /** Hang the audio leg up for good and say so. */
   async function close(): Promise<void> {
-    if (state.value === "off" && releaseLock === null && device.value?.kind !== "number") return;
+    if (state.value === "off" && releaseLock === null && (device.value?.kind ?? "browser") === "browser") return;
     stop();
     await api.post("/api/phone/close");
   }
 
   async function reconnect(): Promise<void> {
-    if (device.value?.kind === "number") await start();
+    if ((device.value?.kind ?? "browser") !== "browser") await start();
     else if (state.value === "ready" || state.value === "interrupted") softphone.reoffer();
     else {
       softphone.stop();
