@@ -5,7 +5,7 @@ rows out in order and deletes them. Delivery is at least once, so every receiver
 
 Topics: `settings` (entity, id: the relay re-reads that entity and gives the engine its new document), `command` (type,
 body: sent to the tenant's engine as it is), `live` (topic, payload: pushed to the tenant's browsers), `blacklisted`
-(phones: texts that wait for these numbers are cancelled).
+(phones: texts that wait for these numbers are cancelled), `send` (id: the figures of that send of texts are pushed).
 """
 
 from __future__ import annotations

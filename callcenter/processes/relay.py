@@ -22,6 +22,7 @@ from callcenter.events.envelope import Envelope
 from callcenter.processes import documents
 from callcenter.tenancy.models import Enterprise
 from crm import blacklist
+from smsgateway.sending import progress
 from smsgateway.sending.cancelling import cancel_for
 from smsgateway.words import store as words
 
@@ -112,6 +113,8 @@ def _carry_one(tenant: int, topic: str, body: dict[str, Any]) -> None:
     elif topic == "blacklisted":
         with tenant_session(tenant) as session:
             cancel_for(session, tenant, body["phones"], "blacklist")
+    elif topic == "send":
+        progress.announce(tenant, int(body["id"]))
     elif topic == "live":
         streams.publish(tenant, str(body["topic"]), body["payload"])
     else:
