@@ -24,6 +24,7 @@ from callcenter.clock import monotonic_s, wall_s
 from callcenter.db.session import platform_session
 from smsgateway.carriers.models import TextCarrier, TextPrice, TextRoute
 from smsgateway.carriers.port import Health
+from smsgateway.purse.models import PurseAccount
 from smsgateway.routing import NONE, Route, RouteTable
 from smsgateway.texts import Kind, Purpose
 
@@ -71,7 +72,8 @@ def forget() -> None:
 
 
 def read(session: Session, tenant_id: int) -> list[Route]:
-    """Enabled routes over enabled carriers with the prices of `tenant_id`. `session`: of the platform."""
+    """Enabled routes over enabled carriers with the prices of `tenant_id`, of those priced in the currency in which it
+    pays: an amount in another one must never come off its balance. `session`: of the platform."""
     newest = (
         select(TextPrice.route_id, TextPrice.price_minor)
         .where(TextPrice.enterprise_id == tenant_id, TextPrice.valid_from <= func.now())
@@ -79,11 +81,21 @@ def read(session: Session, tenant_id: int) -> list[Route]:
         .order_by(TextPrice.route_id, TextPrice.valid_from.desc(), TextPrice.id.desc())
         .subquery()
     )
+    paid_in = (
+        select(PurseAccount.currency)
+        .where(PurseAccount.tenant_id == tenant_id, PurseAccount.kind == TextRoute.kind)
+        .scalar_subquery()
+    )
     rows = session.execute(
         select(TextRoute, func.coalesce(newest.c.price_minor, TextRoute.price_minor))
         .join(TextCarrier, TextCarrier.id == TextRoute.carrier_id)
         .outerjoin(newest, newest.c.route_id == TextRoute.id)
-        .where(TextRoute.enabled, TextCarrier.enabled, TextRoute.kind == func.any(TextCarrier.kinds))
+        .where(
+            TextRoute.enabled,
+            TextCarrier.enabled,
+            TextRoute.kind == func.any(TextCarrier.kinds),
+            TextRoute.currency == func.coalesce(paid_in, "CNY"),
+        )
         .order_by(TextRoute.id)
     )
     return [

@@ -19,6 +19,8 @@ from smsgateway.carriers import registry
 from smsgateway.carriers.models import TextCarrier, TextPrice, TextRoute
 from smsgateway.carriers.settings import SettingKind
 from smsgateway.models import TextMessage
+from smsgateway.purse.models import PurseAccount
+from smsgateway.purse.orders import account_of
 from smsgateway.texts import Kind, TextState
 
 CARRIER = frozenset(
@@ -161,13 +163,33 @@ def _fill_route(session: Session, row: TextRoute, given: Mapping[str, Any]) -> N
         )
     if "purposes" in given and not given["purposes"]:
         raise InvalidInput("Check the marked fields.", fields={"purposes": "Choose at least one."})
+    _check_currency(session, row, given, kind)
     put(row, given, ROUTE)
+
+
+def _check_currency(session: Session, row: TextRoute, given: Mapping[str, Any], kind: str) -> None:
+    """A route is only for enterprises that pay in its currency: one that nobody pays in would never be chosen, and a
+    price keeps its figure when the currency changes."""
+    before, after = row.currency, given.get("currency", row.currency) or "CNY"
+    wrong = {}
+    if ("currency" in given or "kind" in given or row.id is None) and not session.scalar(
+        select(func.count()).where(PurseAccount.kind == kind, PurseAccount.currency == after)
+    ):
+        wrong["currency"] = "No enterprise pays in this currency. Write the one of the enterprises' balances."
+    elif before is not None and after != before:
+        if session.scalar(select(func.count()).where(TextPrice.route_id == row.id)):
+            wrong["currency"] = "Enterprises have prices of their own in the old currency. Delete those first."
+        elif "price_minor" not in given:
+            wrong["price_minor"] = "Give the price in the new currency, too."
+    if wrong:
+        raise InvalidInput("Check the marked fields.", fields=wrong)
 
 
 def set_price(actor: Actor, route_id: int, enterprise_id: int, price_minor: int, valid_from: datetime | None) -> int:
     """An enterprise's own price of a segment on a route from `valid_from` (now) on; returns its id.
 
-    Raises NotFound, InvalidInput for the past: what was sent has been charged.
+    Raises NotFound, InvalidInput for the past (what was sent has been charged) and for an enterprise that pays in
+    another currency than the route's.
     """
     now = utc_now()
     if valid_from is not None and valid_from < now:
@@ -175,6 +197,9 @@ def set_price(actor: Actor, route_id: int, enterprise_id: int, price_minor: int,
     with platform_session() as session:
         route = find_route(session, route_id)
         enterprise = find_enterprise(session, enterprise_id)
+        if account_of(session, enterprise_id, route.kind).currency != route.currency:
+            told = "This enterprise pays in another currency. Choose a route that is priced in it."
+            raise InvalidInput("Check the marked fields.", fields={"enterprise_id": told})
         price = TextPrice(
             route_id=route.id, enterprise_id=enterprise.id, price_minor=price_minor, valid_from=valid_from or now
         )

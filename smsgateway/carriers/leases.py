@@ -113,24 +113,25 @@ def share(waiting: Sequence[Waiting], room: int, turn: int) -> list[tuple[Waitin
     return out
 
 
+# Behind a place: the sends that wait, each with whether its first text is due.
 _WAITING = text("""
-WITH RECURSIVE sends (rank, send_id) AS (
-  (SELECT rank, send_id FROM text_message WHERE carrier_id = :carrier AND state = 'queued'
-   ORDER BY rank, send_id LIMIT 1)
+WITH RECURSIVE sends (rank, send_id, not_before) AS (
+  (SELECT rank, send_id, not_before FROM text_message WHERE carrier_id = :carrier AND state = 'queued'
+     AND (rank, send_id) > (:rank, :send) ORDER BY rank, send_id, not_before, id LIMIT 1)
   UNION ALL
-  SELECT n.rank, n.send_id FROM sends s CROSS JOIN LATERAL (
-    SELECT rank, send_id FROM text_message WHERE carrier_id = :carrier AND state = 'queued'
-      AND (rank, send_id) > (s.rank, s.send_id) ORDER BY rank, send_id LIMIT 1
+  SELECT n.rank, n.send_id, n.not_before FROM sends s CROSS JOIN LATERAL (
+    SELECT rank, send_id, not_before FROM text_message WHERE carrier_id = :carrier AND state = 'queued'
+      AND (rank, send_id) > (s.rank, s.send_id) ORDER BY rank, send_id, not_before, id LIMIT 1
   ) n
 )
-SELECT w.rank, t.tenant_id, w.send_id FROM (SELECT * FROM sends LIMIT :most) w JOIN text_send t ON t.id = w.send_id
-WHERE t.state <> 'cancelled'
+SELECT w.rank, t.tenant_id, w.send_id, w.not_before <= :now AND t.state <> 'cancelled' AS due
+FROM (SELECT * FROM sends LIMIT :most) w JOIN text_send t ON t.id = w.send_id
 ORDER BY w.rank, w.send_id
 """)
 _COLUMNS = """m.id, m.tenant_id, m.send_id, m.rank, m.phone_e164, m.sender, m.body, m.encoding, m.segments,
   m.price_minor, m.reservation_id, m.attempts, m.route_id, m.not_before,
   extract(epoch FROM m.expires_at)::float8 AS expires_at,
-  extract(epoch FROM greatest(m.created_at, m.not_before))::float8 AS judged_at"""
+  extract(epoch FROM m.created_at)::float8 AS judged_at"""
 _PICK = text(f"""
 SELECT {_COLUMNS} FROM unnest(CAST(:sends AS bigint[]), CAST(:room AS int[]), CAST(:dues AS timestamptz[]),
   CAST(:ids AS bigint[])) AS w(send_id, room, due, id) CROSS JOIN LATERAL (
@@ -179,6 +180,7 @@ class Leases:
         self._facts: dict[int, SendFacts] = {}
         self._seen: dict[int, tuple[int, int, datetime, int]] = {}  # how far a carrier that is down was looked through
         self._queues: dict[int, _Queue] = {}
+        self._looked: dict[int, tuple[int, int]] = {}  # where the next look goes on, where there are very many sends
 
     def take(
         self, session: Session, carrier_id: int, room: Mapping[int, int], now: datetime, down: Iterable[int] = ()
@@ -217,9 +219,26 @@ class Leases:
         step over them with every lease would make a long queue slower the further it is worked off."""
         queue = self._queues.get(carrier)
         if queue is None or not 0 <= (now - queue.at).total_seconds() < FROM_START_S:
-            rows = session.execute(_WAITING, {"carrier": carrier, "most": MOST_SENDS})
-            queue = self._queues[carrier] = _Queue(now, [Waiting(*row) for row in rows])
+            queue = self._queues[carrier] = _Queue(now, self._waiting(session, carrier, now))
         return queue
+
+    def _waiting(self, session: Session, carrier: int, now: datetime) -> list[Waiting]:
+        """The first MOST_SENDS sends; of more, also the next MOST_SENDS behind those of the last look, so that each
+        has its turn, however many are before it or wait for tomorrow."""
+        first = self._look(session, carrier, (-1, 0), now)
+        rows = {(r.rank, r.send_id): r for r in first}
+        if len(first) < MOST_SENDS:
+            self._looked.pop(carrier, None)
+        else:
+            end = first[-1].rank, first[-1].send_id
+            more = self._look(session, carrier, max(end, self._looked.get(carrier, end)), now)
+            rows |= {(r.rank, r.send_id): r for r in more}
+            self._looked[carrier] = (more[-1].rank, more[-1].send_id) if len(more) == MOST_SENDS else end
+        return [Waiting(r.rank, r.tenant_id, r.send_id) for _, r in sorted(rows.items()) if r.due]
+
+    def _look(self, session: Session, carrier: int, behind: tuple[int, int], now: datetime) -> list[Any]:
+        given = {"carrier": carrier, "rank": behind[0], "send": behind[1], "most": MOST_SENDS, "now": now}
+        return list(session.execute(_WAITING, given))
 
     def _pick(
         self, session: Session, carrier: int, rank: int, given: Sequence[tuple[Waiting, int]], now: datetime,

@@ -107,6 +107,8 @@ export default {
       price: "Price of a part",
       price_help: "For enterprises without a price of their own.",
       price_wrong: "Write an amount such as 0.05.",
+      currency: "Currency",
+      currency_help: "Only for enterprises that pay in it.",
       sender: "Sender",
       sender_help: "For people without a service number.",
       enabled: "In use",

@@ -107,6 +107,8 @@ export default {
       price: "每条价格",
       price_help: "没有单独价格的企业按此计费。",
       price_wrong: "请填写金额，例如 0.05。",
+      currency: "币种",
+      currency_help: "只用于以该币种付费的企业。",
       sender: "发送号码",
       sender_help: "用于没有服务号码的用户。",
       enabled: "启用",
@@ -151,5 +153,9 @@ export default {
     "Use 2 to 60 letters, digits and . _ @ -": "请使用 2 到 60 个字母、数字或 . _ @ -",
     "Choose another code.": "请换一个代码。",
     "Choose a time after the beginning.": "请选择开始之后的时间。",
+    "No enterprise pays in this currency. Write the one of the enterprises' balances.": "没有企业使用这种币种付费，请填写企业余额所用的币种。",
+    "Enterprises have prices of their own in the old currency. Delete those first.": "有企业按原币种设置了单独价格，请先删除这些价格。",
+    "Give the price in the new currency, too.": "请同时填写新币种的价格。",
+    "This enterprise pays in another currency. Choose a route that is priced in it.": "该企业使用其他币种付费，请选择以该币种定价的路由。",
   },
 };
