@@ -1,4 +1,4 @@
-"""The CMPP carrier against a gateway that reads submissions with an implementation that is not ours."""
+"""The CMPP carrier against a gateway that reads submissions with implementations that are not ours."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from smsgateway.texts import Kind
 pytestmark = pytest.mark.promise("S7")
 GATEWAY = Path(__file__).parents[2] / "peers" / "cmpp_gateway.py"
 SECRET = "s3cr3t"
+both = pytest.mark.parametrize("version", ["2.0", "3.0"])
 
 
 class Peer:
@@ -87,7 +88,13 @@ async def connected(**given: Any) -> AsyncIterator[tuple[Peer, cmpp.Cmpp]]:
     """A gateway and a carrier that is connected to it."""
     port = free_port(22100)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(GATEWAY), str(port), SECRET, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        str(GATEWAY),
+        str(port),
+        SECRET,
+        given.get("version", "2.0"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     peer = Peer(process, port)
     reading = asyncio.create_task(peer.read())
@@ -119,9 +126,10 @@ def run(test: Any) -> None:
     asyncio.run(asyncio.wait_for(test(), 30))
 
 
-def test_a_text_is_accepted_and_its_receipt_is_found_by_the_same_reference() -> None:
+@both
+def test_a_text_is_accepted_and_its_receipt_is_found_by_the_same_reference(version: str) -> None:
     async def check() -> None:
-        async with connected() as (peer, carrier):
+        async with connected(version=version) as (peer, carrier):
             outcome = await carrier.submit(text("+8613800138000"))
             assert isinstance(outcome, Accepted)
             await peer.until(lambda: bool(peer.receipts))
@@ -139,6 +147,7 @@ def test_a_text_is_accepted_and_its_receipt_is_found_by_the_same_reference() -> 
     run(check)
 
 
+@both
 @pytest.mark.parametrize(
     ("body", "chinese", "form", "decode"),
     [
@@ -147,9 +156,11 @@ def test_a_text_is_accepted_and_its_receipt_is_found_by_the_same_reference() -> 
         ("long " * 70, "ucs2", 0, "ascii"),
     ],
 )
-def test_a_long_text_goes_in_parts_with_one_reference_each(body: str, chinese: str, form: int, decode: str) -> None:
+def test_a_long_text_goes_in_parts_with_one_reference_each(
+    body: str, chinese: str, form: int, decode: str, version: str
+) -> None:
     async def check() -> None:
-        async with connected(chinese=chinese) as (peer, carrier):
+        async with connected(version=version, chinese=chinese) as (peer, carrier):
             outcome = await carrier.submit(text("+8613800138000", body))
             assert isinstance(outcome, Accepted)
             await peer.until(lambda: len(peer.events("submit")) == len(outcome.refs))
@@ -163,9 +174,10 @@ def test_a_long_text_goes_in_parts_with_one_reference_each(body: str, chinese: s
     run(check)
 
 
-def test_what_the_gateway_refuses_puts_off_or_never_answers_is_told_apart() -> None:
+@both
+def test_what_the_gateway_refuses_puts_off_or_never_answers_is_told_apart(version: str) -> None:
     async def check() -> None:
-        async with connected() as (peer, carrier):
+        async with connected(version=version) as (peer, carrier):
             assert await carrier.submit(text("+8613800138001")) == Returned("8", 1.0)
             assert isinstance(await carrier.submit(text("+8613800138001")), Accepted)
             assert await carrier.submit(text("+8613800138002")) == Rejected("13", "wrong destination")
@@ -181,18 +193,20 @@ def test_what_the_gateway_refuses_puts_off_or_never_answers_is_told_apart() -> N
     run(check)
 
 
-def test_a_wrong_secret_is_named_and_nothing_is_sent() -> None:
+@both
+def test_a_wrong_secret_is_named_and_nothing_is_sent(version: str) -> None:
     async def check() -> None:
-        async with connected(shared_secret="other") as (peer, carrier):
+        async with connected(version=version, shared_secret="other") as (peer, carrier):
             await peer.until(lambda: any("wrong secret" in h.detail for h in peer.health))
             assert isinstance(await carrier.submit(text("+8613800138000")), Returned)
 
     run(check)
 
 
-def test_texts_come_in_part_by_part_and_in_any_alphabet() -> None:
+@both
+def test_texts_come_in_part_by_part_and_in_any_alphabet(version: str) -> None:
     async def check() -> None:
-        async with connected() as (peer, _):
+        async with connected(version=version) as (peer, _):
             peer.order(
                 **{"from": "13900139000"}, to="10690088", parts=["退订".encode("gb18030").hex()], format=15, udhi=0
             )
