@@ -16,6 +16,7 @@ from callcenter.db.session import platform_session, tenant_session
 from callcenter.numbers import actions as numbers
 from callcenter.numbers.models import DidNumber
 from callcenter.processes.demobook import fill_book
+from callcenter.processes.demoknowledge import fill_knowledge
 from callcenter.processes.demotexts import fill_templates, open_gateway
 from callcenter.telephony.models import TrunkRow
 from callcenter.tenancy.models import Department, Enterprise
@@ -161,7 +162,9 @@ def _fill(session: Session, carrier_port: int) -> None:
     queues = _queues(session, users, script)
     _menu(session, queues)
     _hotline(session, queues["service"])
-    fill_templates(session, Actor(int(session.info["tenant_id"]), None, "demo"))
+    actor = Actor(int(session.info["tenant_id"]), None, "demo")
+    fill_templates(session, actor)
+    fill_knowledge(session, actor, campaign=campaign.id, service=queues["service"], sales=queues["sales"])
     fill_book(session, session.scalars(select(User.id).where(User.built_in)).one())
     for entity, id_ in [
         ("rule_set", hours.id),
