@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 
 from callcenter.clock import to_utc, wall_s
-from smsgateway.payments.provider import BadCallback, Callback, Other, Paid, Payable, Reply
+from smsgateway.payments.provider import BadCallback, Callback, Other, Paid, Payable, Refunded, Reply
 from smsgateway.purse import money
 
 CURRENCY: Final = "CNY"
@@ -107,17 +107,22 @@ class Alipay:
         fields["sign"] = sign(self._own, content(fields))
         return f"{self._gateway}?{urllib.parse.urlencode(fields)}"
 
-    def read(self, callback: Callback, now_s: float) -> Paid | Other:
-        """An asynchronous notice."""
+    def read(self, callback: Callback, now_s: float) -> Paid | Refunded | Other:
+        """An asynchronous notice. One of a refund tells in `refund_fee` how much has gone back in all."""
         fields = _fields(callback.body)
         self._believe(fields, now_s)
         status = fields.get("trade_status", "")
-        if status not in ("TRADE_SUCCESS", "TRADE_FINISHED") or "refund_fee" in fields:
+        if status not in ("TRADE_SUCCESS", "TRADE_FINISHED", "TRADE_CLOSED"):
             return Other(status or "a notice that is not of a trade")
         try:
+            if float(fields.get("refund_fee") or 0):
+                back = money.parse(fields["refund_fee"], CURRENCY)
+                return Refunded(fields["out_trade_no"], fields["trade_no"], back, CURRENCY)
+            if status == "TRADE_CLOSED":
+                return Other(status)
             amount = money.parse(fields["total_amount"], CURRENCY)
             return Paid(fields["out_trade_no"], fields["trade_no"], amount, CURRENCY)
-        except (KeyError, money.NotAnAmount) as error:
+        except (KeyError, ValueError) as error:
             raise BadCallback("not a payment") from error
 
     def reply(self, understood: bool) -> Reply:

@@ -43,6 +43,16 @@ class Paid:
 
 
 @dataclass(frozen=True)
+class Refunded:
+    """The provider says that of payment `ref` of order `number` so much has gone back to the payer by now, in all."""
+
+    number: str
+    ref: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True)
 class Other:
     """A true message that is not about money that came in."""
 
@@ -80,7 +90,7 @@ class Provider(Protocol):
         Raises ProviderAway.
         """
 
-    def read(self, callback: Callback, now_s: float) -> Paid | Other:
+    def read(self, callback: Callback, now_s: float) -> Paid | Refunded | Other:
         """What the message says. `now_s`: seconds since the epoch. Raises BadCallback."""
 
     def reply(self, understood: bool) -> Reply:

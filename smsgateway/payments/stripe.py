@@ -6,6 +6,9 @@ and https://docs.stripe.com/api/payment_intents.
 
 Our order's number is the session's `client_reference_id`, and stands in the metadata of session and payment intent.
 Session and intent of one payment both tell of it: the intent's id names the payment in either.
+
+Stripe counts some currencies by other units than ISO 4217: https://docs.stripe.com/currencies#minor-units (ISK and UGX
+by hundredths, MGA whole).
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from smsgateway.payments.provider import BadCallback, Callback, Other, Paid, Payable, ProviderAway, Reply
+from smsgateway.payments.provider import BadCallback, Callback, Other, Paid, Payable, ProviderAway, Refunded, Reply
+from smsgateway.purse import money
 
 TOLERANCE_S = 300
 TIMEOUT_S = 10.0
@@ -54,7 +58,7 @@ class Stripe:
             "payment_intent_data[metadata][order]": payable.number,
             "line_items[0][quantity]": "1",
             "line_items[0][price_data][currency]": payable.currency.lower(),
-            "line_items[0][price_data][unit_amount]": str(payable.amount_minor),
+            "line_items[0][price_data][unit_amount]": str(_units(payable.amount_minor, payable.currency)),
             "line_items[0][price_data][product_data][name]": payable.subject,
             "success_url": payable.return_url,
             "cancel_url": payable.return_url,
@@ -75,7 +79,7 @@ class Stripe:
             raise ProviderAway("Stripe gave no address to pay at")
         return url
 
-    def read(self, callback: Callback, now_s: float) -> Paid | Other:
+    def read(self, callback: Callback, now_s: float) -> Paid | Refunded | Other:
         """A webhook event."""
         self._believe(callback, now_s)
         try:
@@ -85,6 +89,8 @@ class Stripe:
                 return _session(kind, thing)
             if kind == "payment_intent.succeeded":
                 return _intent(thing)
+            if kind == "charge.refunded":
+                return _refund(thing)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadCallback(f"not an event: {type(error).__name__}") from error
         return Other(str(kind))
@@ -123,8 +129,36 @@ def _intent(intent: dict[str, Any]) -> Paid | Other:
     return _paid(number, intent["id"], intent["amount_received"], intent["currency"])
 
 
+def _refund(charge: dict[str, Any]) -> Refunded | Other:
+    number = (charge.get("metadata") or {}).get("order")
+    if number is None:
+        return Other("a refund that is not of an order")
+    back = _paid(number, charge.get("payment_intent") or charge["id"], charge["amount_refunded"], charge["currency"])
+    return Refunded(back.number, back.ref, back.amount_minor, back.currency)
+
+
+def _decimals(currency: str) -> int:
+    """Digits behind the point in Stripe's units."""
+    return {"ISK": 2, "UGX": 2, "MGA": 0}.get(currency, money.decimals(currency))
+
+
+def _units(amount_minor: int, currency: str) -> int:
+    """Our minor units as Stripe's. Raises ProviderAway for what Stripe can't take exactly."""
+    return _scaled(amount_minor, _decimals(currency) - money.decimals(currency), ProviderAway)
+
+
+def _scaled(amount: int, digits: int, error: type[Exception]) -> int:
+    if digits >= 0:
+        return amount * int(10**digits)
+    value, rest = divmod(amount, int(10**-digits))
+    if rest:
+        raise error("an amount that can't be written in the other's units")
+    return value
+
+
 def _paid(number: Any, ref: Any, amount: Any, currency: Any) -> Paid:
     whole = isinstance(amount, int) and not isinstance(amount, bool)
     if not (isinstance(number, str) and isinstance(ref, str) and ref and whole and isinstance(currency, str)):
         raise BadCallback("not a payment")
-    return Paid(number, ref, amount, currency.upper())
+    code = currency.upper()
+    return Paid(number, ref, _scaled(amount, money.decimals(code) - _decimals(code), BadCallback), code)

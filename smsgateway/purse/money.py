@@ -10,9 +10,11 @@ import unicodedata
 from typing import Final
 
 DECIMALS: Final = {
-    **dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys((  # as in web/ui/src/kit/money.ts
+        "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
+    ), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
+}  # fmt: skip
 MOST_MINOR: Final = 10**15  # more than this is a slip of the keyboard, and browsers count exactly only to 2**53
 _AMOUNT = re.compile(r"([+-]?)(\d+|\d{1,3}(?:,\d{3})+)(?:\.(\d*))?")
 

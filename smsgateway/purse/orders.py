@@ -23,7 +23,7 @@ from callcenter.clock import utc_now
 from callcenter.errors import Conflict, InvalidInput, NotFound
 from callcenter.tenancy.models import Enterprise
 from callcenter.tenancy.platform import as_enterprise, audit, find_enterprise
-from smsgateway.payments.provider import Paid
+from smsgateway.payments.provider import Paid, Refunded
 from smsgateway.purse import bookings, money
 from smsgateway.purse.models import PurseAccount, TopUpOrder
 
@@ -153,6 +153,18 @@ def take(session: Session, provider: str, paid: Paid, now: datetime) -> Taken:
     return Taken.CREDITED
 
 
+def question_refund(session: Session, provider: str, told: Refunded, now: datetime) -> bool:
+    """A provider's proven word that it gave a payment back: shown to the operator, nothing is booked. Whether there is
+    such an order. In a platform session."""
+    row = None
+    if told.number.isascii() and told.number.isalnum():
+        query = select(TopUpOrder).where(TopUpOrder.number == told.number, TopUpOrder.provider == provider)
+        row = session.scalars(query.with_for_update()).one_or_none()
+    if row is not None:
+        _keep_odd(session, row, provider, told, "refunded", now)
+    return row is not None
+
+
 def credit_order(session: Session, actor: Actor, order_id: int, note: str, now: datetime) -> TopUpOrder:
     """The operator has seen the money. In a platform session. Raises NotFound, NotOpen."""
     row = _locked(session, order_id)
@@ -247,9 +259,10 @@ def _odd(session: Session, row: TopUpOrder, provider: str, paid: Paid) -> str:
     return "reference" if session.scalar(same) is not None else ""
 
 
-def _keep_odd(session: Session, row: TopUpOrder, provider: str, paid: Paid, why: str, now: datetime) -> None:
+def _keep_odd(session: Session, row: TopUpOrder, provider: str, paid: Paid | Refunded, why: str, now: datetime) -> None:
     known: list[dict[str, Any]] = list(row.detail.get("odd", []))
-    if any((o["provider"], o["ref"], o["why"]) == (provider, paid.ref, why) for o in known):
+    same = (provider, paid.ref, why, paid.amount_minor)
+    if any((o["provider"], o["ref"], o["why"], o["amount_minor"]) == same for o in known):
         return
     log.warning("order %s: %s tells of a payment that does not fit (%s)", row.number, provider, why)
     told = {

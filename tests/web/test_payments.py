@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,10 +29,14 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from callcenter.db.session import platform_session
-from smsgateway.purse import proof
+from smsgateway.payments.provider import BadCallback, ProviderAway
+from smsgateway.payments.stripe import _paid as stripe_paid
+from smsgateway.payments.stripe import _units as stripe_units
+from smsgateway.purse import money, proof
 from smsgateway.purse.models import TopUpOrder
 from tests.web.conftest import Browser
 
+ROOT = Path(__file__).parents[2]
 SECRET = "whsec_only_for_tests"
 APP, SELLER = "2021000000000001", "2088000000000001"
 _ALIPAY_KEY, _OWN_KEY = generate_private_key(65537, 2048), generate_private_key(65537, 2048)
@@ -325,3 +331,61 @@ def test_only_offered_providers_are_heard(app: Flask, owner: Browser, monkeypatc
     assert client.post("/api/payments/stripe", data=b"x" * (600 * 1024)).status_code == 413
     monkeypatch.delenv("STRIPE_WEBHOOK_SECRET")
     assert client.post("/api/payments/stripe", data=b"x").status_code == 404
+
+
+@pytest.mark.promise("S9")
+def test_money_that_a_provider_gave_back_is_shown_to_the_operator_each_part_once(app: Flask, owner: Browser) -> None:
+    made = order(owner, "stripe")
+    stripe = Stripe(app, made["number"])
+    stripe.send(stripe.session())
+
+    def charge(back: int) -> Any:
+        thing = {
+            "id": "ch_1", "payment_intent": "pi_1", "amount_refunded": back, "currency": "cny",
+            "metadata": {"order": made["number"]},
+        }  # fmt: skip
+        return {"type": "charge.refunded", "data": {"object": thing}}
+
+    for back in (3000, 3000, 10000):
+        assert stripe.send(charge(back)).status_code == 200
+    assert available(owner) == 10000, "what of it is spent already is not for a provider to say"
+    with platform_session() as s:
+        odd = s.get_one(TopUpOrder, made["id"]).detail["odd"]
+    assert [(o["why"], o["ref"], o["amount_minor"]) for o in odd] == [
+        ("refunded", "pi_1", 3000), ("refunded", "pi_1", 10000),
+    ]  # fmt: skip
+    other = order(owner, "alipay")
+    alipay = Alipay(app, other["number"])
+    alipay.send()
+    for status, given in (("TRADE_SUCCESS", "40.00"), ("TRADE_CLOSED", "100.00")):
+        assert alipay.send(trade_status=status, refund_fee=given).get_data() == b"success"
+    with platform_session() as s:
+        odd = s.get_one(TopUpOrder, other["id"]).detail["odd"]
+        assert proof.faults(s) == []
+    assert [(o["why"], o["amount_minor"]) for o in odd] == [("refunded", 4000), ("refunded", 10000)]
+    assert available(owner) == 20000
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "units"),
+    [("CNY", 1234, 1234), ("JPY", 500, 500), ("RWF", 500, 500), ("ISK", 5, 500), ("UGX", 5, 500), ("MGA", 500, 5),
+     ("KWD", 1230, 1230)],
+)  # fmt: skip
+def test_an_amount_goes_to_stripe_and_comes_back_in_its_units(currency: str, amount: int, units: int) -> None:
+    assert stripe_units(amount, currency) == units
+    told = stripe_paid("T1", "pi_1", units, currency.lower())
+    assert (told.amount_minor, told.currency) == (amount, currency)
+
+
+def test_what_stripe_can_not_take_exactly_is_not_begun_and_not_believed() -> None:
+    with pytest.raises(ProviderAway):
+        stripe_units(501, "MGA")
+    with pytest.raises(BadCallback):
+        stripe_paid("T1", "pi_1", 501, "isk")
+
+
+def test_browser_and_server_count_currencies_alike() -> None:
+    page = (ROOT / "web/ui/src/kit/money.ts").read_text()
+    for name, digits in (("NO_DECIMALS", 0), ("THREE_DECIMALS", 3)):
+        line = next(x for x in page.splitlines() if x.startswith(f"const {name}"))
+        assert set(re.findall('"([A-Z]{3})"', line)) == {c for c, d in money.DECIMALS.items() if d == digits}

@@ -13,6 +13,7 @@ from callcenter.db.session import platform_session
 from callcenter.errors import NotFound
 from callcenter.tenancy.models import Enterprise
 from callcenter.tenancy.platform import enterprises_query, find_enterprise
+from crm.queries import typed
 from smsgateway.purse import orders, records
 from smsgateway.purse.models import PurseAccount, TopUpOrder
 from web.api.top_ups import render
@@ -72,7 +73,7 @@ def list_balances(args: dict[str, Any]) -> dict[str, Any]:
 
 def _balances(search: str) -> Select[Any]:
     sms, mms = aliased(PurseAccount), aliased(PurseAccount)
-    query: Any = (
+    return typed(
         select(
             Enterprise.id.label("enterprise_id"), Enterprise.name.label("enterprise"), Enterprise.code,
             func.coalesce(sms.currency, "CNY").label("currency"),
@@ -86,7 +87,6 @@ def _balances(search: str) -> Select[Any]:
         .where(Enterprise.id.in_(enterprises_query(search).order_by(None).with_only_columns(Enterprise.id)))
         .order_by(Enterprise.name, Enterprise.id)
     )  # fmt: skip
-    return query  # type: ignore[no-any-return]
 
 
 @blueprint.post("")

@@ -92,7 +92,11 @@ class DeductionTotalsSchema(Schema):
     currency = fields.String(required=True)
 
 
-class DeductionPageSchema(page_of(DeductionSchema)):  # type: ignore[misc]
+class DeductionPageSchema(Schema):
+    items = fields.List(fields.Nested(DeductionSchema), required=True)
+    total = fields.Integer(required=True, strict=True)
+    page = fields.Integer(required=True, strict=True)
+    per_page = fields.Integer(required=True, strict=True)
     totals = fields.Nested(DeductionTotalsSchema, required=True)
 
 

@@ -71,7 +71,9 @@ class OddSchema(Schema):
     at = fields.String(required=True)
     provider = fields.String(required=True)
     ref = fields.String(required=True)
-    why = fields.String(required=True, metadata={"description": "amount, currency, provider, paid_twice, reference"})
+    why = fields.String(
+        required=True, metadata={"description": "amount, currency, provider, paid_twice, reference, refunded"}
+    )
     amount_minor = fields.Integer(required=True, strict=True)
     currency = fields.String(required=True)
 

@@ -1,18 +1,25 @@
 /** Amounts: integers in minor units of a currency, shown and typed as people write them. */
 import { currentLocale } from "@/i18n";
 
+// ISO 4217, as the server counts (smsgateway/purse/money.py): browsers have other ideas of some currencies.
+const NO_DECIMALS = ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
+const THREE_DECIMALS = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+
 function digitsOf(currency: string): number {
-  return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  return NO_DECIMALS.includes(currency) ? 0 : THREE_DECIMALS.includes(currency) ? 3 : 2;
 }
 
 /** 12340, "CNY" → ¥123.40. `signed` writes the plus too. */
 export function money(minor: number, currency: string, signed = false): string {
+  const digits = digitsOf(currency);
   return new Intl.NumberFormat(currentLocale(), {
     style: "currency",
     currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
     currencyDisplay: "narrowSymbol",
     signDisplay: signed ? "exceptZero" : "auto",
-  }).format(minor / 10 ** digitsOf(currency));
+  }).format(minor / 10 ** digits);
 }
 
 /** 12340, "CNY" → 123.40, to be changed in a field. */

@@ -20,6 +20,7 @@ export default {
       provider: "Not the way it was to be paid.",
       paid_twice: "The order was credited already.",
       reference: "This payment has paid another order.",
+      refunded: "Money has gone back to the payer; correct the balance by what is to be taken off it.",
     },
     note_help: "The enterprise sees it.",
     credit_amount: "Credit {amount}",

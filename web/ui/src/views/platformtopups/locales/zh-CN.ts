@@ -20,6 +20,7 @@ export default {
       provider: "支付方式不符。",
       paid_twice: "订单此前已入账。",
       reference: "该笔付款已用于其他订单。",
+      refunded: "款项已退回付款人，请按应扣金额调整余额。",
     },
     note_help: "企业可以看到。",
     credit_amount: "入账 {amount}",
