@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -14,14 +15,14 @@ from callcenter.clock import utc_now, wall_s
 from smsgateway.carriers import cmpp_pdu as pdu
 from smsgateway.carriers import settings as declared
 from smsgateway.carriers import smpp_header
-from smsgateway.carriers.cmpp_bind import Bind, Refused, Result
+from smsgateway.carriers.cmpp_bind import Bind, Result
 from smsgateway.carriers.cmpp_pdu import Deliver, Submit, Version
 from smsgateway.carriers.connection import LOST, NOT_WRITTEN
+from smsgateway.carriers.linked import Link, Linked
 from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.port import (
     Accepted,
     Carrier,
-    Health,
     Inbound,
     Listener,
     Lost,
@@ -40,8 +41,6 @@ from smsgateway.texts import Kind
 log = logging.getLogger(__name__)
 ZONE: Final = ZoneInfo("Asia/Shanghai")  # gateways' stamps
 MAX_ASCII: Final = 159  # of a part without a header
-MOST_WAIT_S: Final = 60.0
-MOST_UNSTORED: Final = 4000
 FLOW_WAIT_S: Final = 1.0
 ASCII, UCS2, GBK = 0, 8, 15
 _K = SettingKind
@@ -130,41 +129,24 @@ def _cut_utf16(whole: bytes, size: int) -> list[bytes]:
     return out
 
 
-class Cmpp:
+class Cmpp(Linked[Bind]):
     """A carrier. `window`: submissions that may be out on one connection."""
 
     def __init__(self, settings: Mapping[str, Any], window: int, listener: Listener, name: str = "") -> None:
-        self.settings, self.window, self.listener, self.name = settings, max(1, window), listener, name
+        super().__init__(listener, name, "connected")
+        self.settings, self.window = settings, max(1, window)
         self.version = Version.V3 if settings["version"] == "3.0" else Version.V2
-        self._links = [Link(self) for _ in range(int(settings["binds"]))]
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._unstored = 0
+        again_s = float(settings["again_s"])
+        self.links = [Link(self, self._connect, again_s, able=True) for _ in range(int(settings["binds"]))]
         self._ref = random.randrange(256)
-        self._stopping = False
-
-    async def start(self) -> None:
-        """Connect, and keep connected."""
-        for link in self._links:
-            self._spawn(link.run())
-        self.tell_health()
-
-    async def stop(self, grace_s: float) -> None:
-        """Terminate and close."""
-        self._stopping = True
-        await asyncio.gather(*(link.bind.end(grace_s) for link in self._links if link.bind is not None))
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.tell_health()
 
     async def submit(self, text: Outgoing) -> Outcome:
         """Send `text`, all parts at once, on the connection with least to do."""
         if text.kind is not Kind.SMS:
             return Rejected("kind", "This carrier takes no multimedia messages.")
-        up = [link.bind for link in self._links if link.bind is not None and link.bind.bound]
-        if not up:
+        bind = self.least_busy()
+        if bind is None:
             return Returned("not_connected", float(self.settings["again_s"]))
-        bind = min(up, key=lambda b: b.load)
         try:
             bodies = self._bodies(text)
         except ValueError as error:
@@ -209,8 +191,9 @@ class Cmpp:
 
     def on_deliver(self, bind: Bind, sequence: int, message: Deliver) -> None:
         """A DELIVER: a receipt, or a text."""
-        if self._unstored >= MOST_UNSTORED:
-            bind.answer_deliver(sequence, message.msg_id, pdu.FLOW_CONTROL)
+        answer = functools.partial(_answer, bind, sequence, message.msg_id)
+        if self.full:
+            answer(False)
             return
         if message.is_receipt:
             try:
@@ -221,94 +204,33 @@ class Cmpp:
                 return
             status = _STATS.get(report.stat.upper(), ReceiptStatus.FAILED)
             receipt = Receipt(str(report.msg_id), status, report.stat, _stamp(report.done))
-            self._spawn(self._store(self.listener.receipt(receipt), bind, sequence, message.msg_id))
+            self.store(self.listener.receipt(receipt), answer)
             return
         digits = message.sender.removeprefix("+")
         number = f"+86{digits}" if len(digits) == 11 and digits.startswith("1") else f"+{digits}"
         sender = number if digits.isdigit() else message.sender
         part, said = read(message, float(self.settings["join_s"]))
         inbound = Inbound(sender, message.to, said, wall_s(), part=part)
-        self._spawn(self._store(self.listener.inbound(inbound), bind, sequence, message.msg_id))
+        self.store(self.listener.inbound(inbound), answer)
 
-    async def _store(self, storing: Awaitable[None], bind: Bind, sequence: int, msg_id: int) -> None:
-        result = pdu.FLOW_CONTROL
-        self._unstored += 1
-        try:
-            await storing
-            result = 0
-        except Exception:
-            log.exception("carrier %s: what it told could not be stored; it is asked to tell it again", self.name)
-        finally:
-            self._unstored -= 1
-            bind.answer_deliver(sequence, msg_id, result)
-
-    def tell_health(self) -> None:
-        """Tell how many connections are up, and what keeps the others."""
-        up = sum(1 for link in self._links if link.bind is not None)
-        why = next((link.detail for link in self._links if link.bind is None and link.detail), "")
-        detail = "stopped" if self._stopping else f"{up} of {len(self._links)} connected" + (f"; {why}" if why else "")
-        self.listener.health(Health(up > 0 and not self._stopping, detail, up, len(self._links)))
-
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-class Link:
-    """One place in the set of connections: connects, and begins again with growing waits."""
-
-    def __init__(self, carrier: Cmpp) -> None:
-        self.carrier = carrier
-        self.bind: Bind | None = None
-        self.detail = "connecting"
-
-    async def run(self) -> None:
-        """Connect for ever."""
-        again_s = float(self.carrier.settings["again_s"])
-        wait_s = again_s
-        while True:
-            refused = False
-            try:
-                await self._once()
-                wait_s = again_s
-            except Refused as error:
-                self.detail, refused = str(error), error.ours
-            except (OSError, TimeoutError, pdu.Malformed) as error:
-                self.detail = f"can't connect: {str(error) or 'no answer in time'}"
-            log.warning("carrier %s: %s; connecting again", self.carrier.name, self.detail)
-            self.carrier.tell_health()
-            await asyncio.sleep((min(MOST_WAIT_S, again_s * 30) if refused else wait_s) * random.uniform(0.8, 1.2))
-            wait_s = min(MOST_WAIT_S, wait_s * 2)
-
-    async def _once(self) -> None:
-        carrier, s = self.carrier, self.carrier.settings
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[str] = loop.create_future()
-
-        def on_end(reason: str) -> None:
-            if not ended.done():
-                ended.set_result(reason)
-
-        def protocol() -> Bind:
-            return Bind(
-                carrier.version, carrier.window, float(s["active_test_s"]), float(s["answer_s"]), carrier.on_deliver,
-                on_end,
-            )  # fmt: skip
-
-        connecting = loop.create_connection(protocol, s["host"], int(s["port"]))
+    async def _connect(self) -> Bind:
+        """A connection that is let in."""
+        s = self.settings
+        connecting = asyncio.get_running_loop().create_connection(
+            lambda: Bind(self.version, self.window, float(s["active_test_s"]), float(s["answer_s"]), self.on_deliver),
+            s["host"], int(s["port"]),
+        )  # fmt: skip
         _, bind = await asyncio.wait_for(connecting, float(s["answer_s"]))
         try:
             await bind.bind(s["sp_id"], s["shared_secret"], utc_now().astimezone(ZONE).strftime("%m%d%H%M%S"))
         except BaseException:
             bind.close("not connected")
             raise
-        self.bind, self.detail = bind, ""
-        carrier.tell_health()
-        try:
-            self.detail = await ended
-        finally:
-            self.bind = None
+        return bind
+
+
+def _answer(bind: Bind, sequence: int, msg_id: int, stored: bool) -> None:
+    bind.answer_deliver(sequence, msg_id, 0 if stored else pdu.FLOW_CONTROL)
 
 
 def read(message: Deliver, wait_s: float) -> tuple[Part | None, str]:
@@ -327,8 +249,8 @@ def read(message: Deliver, wait_s: float) -> tuple[Part | None, str]:
 
 
 def _stamp(done: str) -> float:
-    """YYMMDDhhmm in the gateways' zone as seconds since the epoch; now, if it is none."""
+    """YYMMDDhhmm in the gateways' zone as seconds since the epoch; now, if it is none or still to come."""
     try:
-        return datetime.strptime(done, "%y%m%d%H%M").replace(tzinfo=ZONE).timestamp()
+        return min(wall_s(), datetime.strptime(done, "%y%m%d%H%M").replace(tzinfo=ZONE).timestamp())
     except ValueError:
         return wall_s()

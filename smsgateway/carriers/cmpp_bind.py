@@ -11,6 +11,7 @@ from typing import Final
 from smsgateway.carriers import cmpp_pdu as pdu
 from smsgateway.carriers.cmpp_pdu import Command, Version
 from smsgateway.carriers.connection import LOST, Connection, Nothing
+from smsgateway.carriers.linked import Refused
 
 log = logging.getLogger(__name__)
 TESTS: Final = 3  # unanswered in a row, then the connection is dead
@@ -18,7 +19,7 @@ Answer = tuple[int, int]  # Msg_Id, result
 Result = Answer | Nothing
 
 
-class Refused(Exception):
+class ConnectRefused(Refused):
     """The gateway did not let us in. `ours`: address, secret or version is wrong."""
 
     def __init__(self, status: int) -> None:
@@ -27,8 +28,7 @@ class Refused(Exception):
 
 
 class Bind(Connection[Answer, bytes]):
-    """A connection. `on_deliver(self, sequence, message)` gets each DELIVER and answers it by `answer_deliver`;
-    `on_end` is called once, when no more will come."""
+    """A connection. `on_deliver(self, sequence, message)` gets each DELIVER and answers it by `answer_deliver`."""
 
     def __init__(
         self,
@@ -37,21 +37,23 @@ class Bind(Connection[Answer, bytes]):
         test_s: float,
         answer_s: float,
         on_deliver: Callable[[Bind, int, pdu.Deliver], None],
-        on_end: Callable[[str], None],
     ) -> None:
         super().__init__(window, answer_s)
         self.version, self.test_s = version, test_s
-        self.on_deliver, self.on_end = on_deliver, on_end
+        self.on_deliver = on_deliver
         self._splitter = pdu.Splitter()
         self._tested_at = self.heard_at
         self._untested = 0
 
     async def bind(self, sp_id: str, secret: str, stamp: str) -> None:
-        """CONNECT. Raises Refused, pdu.Malformed, ConnectionError, TimeoutError."""
+        """CONNECT. Raises ConnectRefused, ConnectionError, TimeoutError."""
         body = pdu.connect(sp_id, secret, self.version, stamp)
-        status = pdu.connect_answer(await self.ask(Command.CONNECT, body, self.answer_s), self.version)
+        try:
+            status = pdu.connect_answer(await self.ask(Command.CONNECT, body, self.answer_s), self.version)
+        except pdu.Malformed as error:
+            raise ConnectionError(str(error)) from None
         if status:
-            raise Refused(status)
+            raise ConnectRefused(status)
         self.begin()
 
     async def end(self, grace_s: float) -> None:
@@ -78,9 +80,6 @@ class Bind(Connection[Answer, bytes]):
             return
         self._untested, self._tested_at = self._untested + 1, now
         self._write(Command.ACTIVE_TEST, self.next_sequence())
-
-    def ended(self) -> None:
-        self.on_end(self.end_reason)
 
     # -- asyncio.Protocol
 

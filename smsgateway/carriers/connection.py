@@ -25,7 +25,7 @@ Reply = TypeVar("Reply")  # to a request of ours
 class Connection(asyncio.Protocol, Generic[Answer, Reply]):
     """The base of a protocol's connection. `window`: submissions that may be out; `answer_s`: how long each may take.
 
-    A protocol gives `write_submission`, `write_request`, `tick` and `ended`; it calls `answered` and `replied` with
+    A protocol gives `write_submission`, `write_request`, `tick` and `end`; it calls `answered` and `replied` with
     what comes, and `begin` when submissions may be written."""
 
     def __init__(self, window: int, answer_s: float) -> None:
@@ -34,6 +34,7 @@ class Connection(asyncio.Protocol, Generic[Answer, Reply]):
         self.closing = False
         self.end_reason = ""
         self.loop = asyncio.get_running_loop()
+        self.gone: asyncio.Future[str] = self.loop.create_future()  # why it ended: no more will come
         self.heard_at = self.loop.time()
         self.transport: asyncio.Transport | None = None
         self._sequence = 0
@@ -57,8 +58,8 @@ class Connection(asyncio.Protocol, Generic[Answer, Reply]):
         """Called each CHECK_S; `late` submissions have had no answer in time since the last call."""
         raise NotImplementedError
 
-    def ended(self) -> None:
-        """Called once, when no more will come."""
+    async def end(self, grace_s: float) -> None:
+        """Wait for what is out, say goodbye, close."""
         raise NotImplementedError
 
     # -- submissions
@@ -200,7 +201,8 @@ class Connection(asyncio.Protocol, Generic[Answer, Reply]):
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(ConnectionError(self.end_reason))
-        self.ended()
+        if not self.gone.done():
+            self.gone.set_result(self.end_reason)
 
     # -- asyncio.Protocol
 

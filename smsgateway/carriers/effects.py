@@ -24,14 +24,19 @@ class Effects:
     given_back: list[Line] = field(default_factory=list)
     _shifts: dict[int, dict[str, int]] = field(default_factory=dict)
 
-    def moved(self, send_id: int, tenant_id: int, before: str, after: str, charged: int = 0) -> None:
-        """A text of the send went from one state to another; `charged`: what it costs more now."""
+    def moved(
+        self, send_id: int, tenant_id: int, before: str, after: str, charged: int = 0, *, not_gone: int = 0
+    ) -> None:
+        """A text of the send went from one state to another; `charged`: what it costs more now; `not_gone`: its
+        segments, if it does not go after all."""
         self.sends[send_id] = tenant_id
         by = self._shifts.setdefault(send_id, {})
         by[before] = by.get(before, 0) - 1
         by[after] = by.get(after, 0) + 1
         if charged:
             by["charged_minor"] = by.get("charged_minor", 0) + charged
+        if not_gone:
+            by["segments"] = by.get("segments", 0) - not_gone
 
     def apply(self, session: Session) -> None:
         """Do all of it."""

@@ -313,6 +313,7 @@ class Leases:
             by = changes.setdefault(r.send_id, {"queued": 0, "submitting": 0, "expired": 0, "refused": 0})
             if r.id in ended:
                 by["queued"] -= 1
+                by["segments"] = by.get("segments", 0) - r.segments
                 by[ended[r.id]["state"]] += 1
                 if r.reservation_id is not None:
                     lines.append(Line(r.reservation_id, r.price_minor * r.segments, 1, r.segments))

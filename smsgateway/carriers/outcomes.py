@@ -182,7 +182,9 @@ def _store_parts(session: Session, parts: Sequence[tuple[Any, ...]]) -> None:
 def _note(change: _Change, effects: Effects) -> None:
     """What a text's change does to its send and its enterprise's purse."""
     leased = change.done.text
-    effects.moved(leased.send_id, leased.tenant_id, TextState.SUBMITTING, change.state, change.charged)
+    refused = isinstance(change.done.outcome, Rejected)
+    effects.moved(leased.send_id, leased.tenant_id, TextState.SUBMITTING, change.state, change.charged,
+                  not_gone=leased.segments if refused else 0)  # fmt: skip
     if leased.reservation_id is None:
         return
     line = Line(leased.reservation_id, leased.cost_minor, 1, leased.segments)

@@ -41,9 +41,10 @@ SELECT id, tenant_id, send_id, state, carrier_id, segments, price_minor, charged
 FROM text_message WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
 """)
 _PARTS_OF = text("SELECT message_id, state FROM text_part WHERE message_id = ANY(CAST(:ids AS bigint[]))")
+# A receipt proves that a text in doubt was handed over.
 _END = text("""
 UPDATE text_message m SET state = n.state, charged_minor = n.charged, final_at = to_timestamp(n.at),
-  error_code = n.code, error = n.error
+  error_code = n.code, error = n.error, submitted_at = coalesce(m.submitted_at, m.leased_at)
 FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:charged AS int[]), CAST(:ats AS float8[]),
   CAST(:codes AS text[]), CAST(:errors AS text[])) AS n(id, state, charged, at, code, error)
 WHERE m.id = n.id

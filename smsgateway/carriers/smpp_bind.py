@@ -14,6 +14,7 @@ from smpplib import consts  # type: ignore[import-untyped]
 
 from smsgateway.carriers import smpp_pdu as pdu
 from smsgateway.carriers.connection import Connection, Nothing
+from smsgateway.carriers.linked import Refused
 from smsgateway.carriers.smpp_settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Answer:
 Result = Answer | Nothing
 
 
-class BindRefused(Exception):
+class BindRefused(Refused):
     """The SMSC did not let us in. `status`: its command_status; `ours`: name, password or system type is wrong."""
 
     def __init__(self, status: int) -> None:
@@ -41,19 +42,17 @@ class BindRefused(Exception):
 
 
 class Bind(Connection[Answer, pdu.Pdu]):
-    """A connection. `on_message` gets each deliver_sm and data_sm, and answers it by `answer_message`; `on_end` is
-    called once, when no more will come."""
+    """A connection. `on_message` gets each deliver_sm and data_sm, and answers it by `answer_message`."""
 
     def __init__(
         self,
         settings: Settings,
         window: int,
         on_message: Callable[[Bind, pdu.Pdu], None],
-        on_end: Callable[[Bind, str], None],
     ) -> None:
         super().__init__(window, settings.answer_s)
         self.settings = settings
-        self.on_message, self.on_end = on_message, on_end
+        self.on_message = on_message
         self.strange = 0  # PDUs that answered nothing of ours, or made no sense
         self._splitter = pdu.Splitter()
         self._enquired: int | None = None
@@ -94,9 +93,6 @@ class Bind(Connection[Answer, pdu.Pdu]):
         if (quiet or late) and self._enquired is None:
             self._enquired, self._enquired_at = self.next_sequence(), now
             self._write(pdu.ENQUIRE_LINK, 0, self._enquired)
-
-    def ended(self) -> None:
-        self.on_end(self, self.end_reason)
 
     # -- asyncio.Protocol
 

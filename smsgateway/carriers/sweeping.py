@@ -97,6 +97,8 @@ def _end(
             before = getattr(r, "state", TextState.QUEUED.value)
             by["expired"] += 1
             by[before] = by.get(before, 0) - 1
+            if before == TextState.QUEUED:
+                by["segments"] = by.get("segments", 0) - r.segments
             by["charged_minor"] += charged[r.id] - getattr(r, "charged_minor", 0)
         counts.shift(session, shifts)
     bookings.book(session, refunded=refunded, given_back=returned)

@@ -246,7 +246,7 @@ async def test_a_window_is_never_overrun(smsc: Smsc) -> None:
         busy = asyncio.gather(*(made.submit(text(n)) for n in range(60)))
         most = 0
         while not busy.done():
-            binds = [k.bind for k in made._links if k.bind is not None]
+            binds = [k.bind for k in made.links if k.bind is not None]
             most = max(most, *(b.out for b in binds))
             await asyncio.sleep(0)
         assert all(isinstance(o, Accepted) for o in busy.result())
