@@ -177,8 +177,12 @@ class Customer(Base, Numbered, TenantOwned, Stamped):
     source: Mapped[str] = mapped_column(Text, server_default="")
 
 
+NO_OUTCOME = "no_outcome"  # code of the system disposition of a call whose agent owed an outcome and gave none
+
+
 class Disposition(Base, Numbered, TenantOwned, Stamped):
-    """What an agent can call the outcome of a call. `campaign_id` None: of the whole enterprise.
+    """What an agent can call the outcome of a call. `campaign_id` None: of the whole enterprise. `system`: no agent
+    chooses it, it is stored for him (`NO_OUTCOME`).
 
     Flags as in product row D7. Recycling: with `retry_after_s` the lead comes back after that delay, at most
     `max_tries` times with this outcome; without it, or with `final`, the lead is finished.
@@ -191,6 +195,7 @@ class Disposition(Base, Numbered, TenantOwned, Stamped):
     name: Mapped[str] = mapped_column(Text)
     name_zh: Mapped[str] = mapped_column(Text)
     built_in: Mapped[bool] = mapped_column(server_default=text("false"))
+    system: Mapped[bool] = mapped_column(server_default=text("false"))
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     hot_key: Mapped[int | None]  # 1–9
     position: Mapped[int] = mapped_column(server_default="0")

@@ -27,7 +27,7 @@ SETTABLE = frozenset(
     {
         "name", "enabled", "strategy", "priority", "ageing_per_min", "ring_s", "auto_answer", "wrap_up_s",
         "disposition_required", "sticky_s", "service_level_s", "service_level", "utilisation_cap", "record",
-        "max_wait_s", "language", "script_id", "waiting", "callback", "overflow", "blending",
+        "max_wait_s", "language", "voicemail_greeting", "script_id", "waiting", "callback", "overflow", "blending",
     }
 )  # fmt: skip
 _TAKEN = {"uq_queue_tenant_id_name": ("name", "queue.name_taken")}

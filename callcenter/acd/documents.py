@@ -14,7 +14,7 @@ from callcenter.acd.settings import QueueSettings
 _COLUMNS = (
     "id", "name", "strategy", "priority", "ageing_per_min", "ring_s", "auto_answer", "wrap_up_s",
     "disposition_required", "sticky_s", "service_level_s", "service_level", "utilisation_cap", "record", "max_wait_s",
-    "waiting", "callback", "overflow", "blending", "language", "script_id", "enabled",
+    "waiting", "callback", "overflow", "blending", "language", "voicemail_greeting", "script_id", "enabled",
 )  # fmt: skip
 
 

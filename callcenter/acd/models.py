@@ -33,6 +33,7 @@ class Queue(Base, Numbered, TenantOwned, Stamped):
     record: Mapped[str] = mapped_column(Text, server_default="always")
     max_wait_s: Mapped[float] = mapped_column(server_default="3600")
     language: Mapped[str] = mapped_column(Text, server_default=QueueSettings.language)
+    voicemail_greeting: Mapped[str] = mapped_column(Text, server_default="")  # a prompt's name
     script_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("script.id", ondelete="SET NULL"), index=True)
     waiting: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     callback: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))

@@ -114,5 +114,6 @@ class QueueSettings:
     overflow: Overflow = Overflow()
     blending: Blending = Blending()
     language: str = "en"
+    voicemail_greeting: str = ""  # a prompt, before a message is left in the queue's box; empty: the installation's
     script_id: int | None = None
     enabled: bool = True

@@ -61,8 +61,9 @@ class Team(Roster):
         agent.seq += 1
         self._out.append(fx.AgentGone(user_id, view(agent)))
 
-    def set_state(self, user_id: int, state: str, reason: str, now: float) -> None:
-        """The wish of the agent or a supervisor; during a call it is kept for afterwards. Raises Conflict."""
+    def set_state(self, user_id: int, state: str, reason: str, now: float, *, forced: bool = False) -> None:
+        """The wish of the agent or a supervisor; during a call it is kept for afterwards. `forced`: even if an outcome
+        is owed. Raises Conflict."""
         agent = self.agent(user_id)
         if state not in ("available", "paused", "offline"):
             raise Conflict(f"{state!r} is no state to choose; choose available, paused or offline", code="bad_state")
@@ -72,7 +73,7 @@ class Team(Roster):
             return
         if agent.state is AgentState.RINGING and state == "available":
             return  # so he is; the lead or call in front of him stays
-        if agent.state is AgentState.WRAP_UP and agent.must_dispose and state != "offline":
+        if agent.state is AgentState.WRAP_UP and agent.must_dispose and not (forced or state == "offline"):
             raise Conflict("Choose an outcome for the last call first.", code="disposition_required")
         if state == "available" and agent.phone.state not in ("connected", "connecting"):
             raise Conflict("Your phone is not connected. Allow the microphone and connect it.", code="phone_off")
@@ -254,7 +255,6 @@ class Team(Roster):
             return
         if name == "wrap" and agent.state is AgentState.WRAP_UP:
             if agent.must_dispose:
-                agent.must_dispose = False
                 agent.wish, agent.wish_reason = "paused", "no_outcome"
             self._after_wrap_up(agent, now)
         elif name == "preview" and agent.state is AgentState.RINGING:
@@ -298,7 +298,8 @@ class Team(Roster):
             self._out.append(fx.Observed(campaign, "wrap_end", now, now - agent.since))
         if agent.call is not None:
             self.on_handled(agent.call.queue_id, now - agent.since, False, now)
-            self._out.append(fx.Fact(CallWrappedUp(agent.call.call_id, agent.user_id, now), agent.call.call_id))
+            fact = CallWrappedUp(agent.call.call_id, agent.user_id, now, agent.must_dispose)
+            self._out.append(fx.Fact(fact, agent.call.call_id))
         agent.wrap_up_until, agent.must_dispose = None, False
 
     def _wish_or_free(self, agent: Agent, now: float) -> None:
@@ -363,7 +364,7 @@ class Team(Roster):
         self._timers.cancel(("preview", str(agent.user_id)))
         call, agent.preview, agent.call = agent.call, {}, None
         if agent.wrapping is not None:
-            fact = CallWrappedUp(agent.wrapping.call_id, agent.user_id, now)
+            fact = CallWrappedUp(agent.wrapping.call_id, agent.user_id, now, agent.must_dispose)
             self._out.append(fx.Fact(fact, agent.wrapping.call_id))
             agent.wrapping, agent.wrap_up_until, agent.must_dispose = None, None, False
         if call is not None and call.state == "offered":

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callcenter.calls import facts as f
-from callcenter.calls import party_rows, waiting
+from callcenter.calls import party_rows, talk_rows, waiting
 from callcenter.calls.models import AgentStateRow, Call, Recording
 from callcenter.clock import to_utc
 from callcenter.db.base import Base
@@ -61,6 +61,7 @@ def fold(session: Session, told: Sequence[tuple[Envelope, object]]) -> None:
     _recordings(session, told)
     waiting.fold(session, told)
     party_rows.fold(session, told)
+    talk_rows.fold(session, told)
 
 
 def _begin(tenant: int, fact: f.CallStarted | f.CallEnded) -> dict[str, object]:

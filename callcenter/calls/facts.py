@@ -107,11 +107,12 @@ class CallerIdentified:
 @FACTS.add("call.wrapped_up")
 @dataclass(frozen=True)
 class CallWrappedUp:
-    """The agent has left the wrap-up of this call."""
+    """The agent has left the wrap-up of this call. `owed`: an outcome was due, and he gave none."""
 
     call_id: str
     agent_id: int
     at: float
+    owed: bool = False
 
 
 @FACTS.add("lead.returned")

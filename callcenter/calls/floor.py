@@ -178,14 +178,11 @@ class Floor(Trying):
             self._serve(agent, now)
 
     def force_state(self, user_id: int, state: str, reason: str, hang_up: bool, now: float) -> None:
-        """A supervisor changes an agent's state; an outcome that is owed is let go. Raises Conflict, NotFound."""
-        agent = self.team.agent(user_id)
+        """A supervisor changes an agent's state, even if he owes an outcome. Raises Conflict, NotFound."""
         call = self.call_of(user_id)
         if hang_up and call is not None and call.agent_id == user_id:
             self.hang_up(call, "system", now)
-        if agent.state is AgentState.WRAP_UP:
-            agent.must_dispose = False
-        self.team.set_state(user_id, state, reason, now)
+        self.team.set_state(user_id, state, reason, now, forced=True)
 
     def _agent_lost(self, agent: Agent, now: float) -> None:
         """The agent's audio is gone for good: the customer is not left in silence."""

@@ -152,11 +152,30 @@ class CallParty(Base, TenantOwned):
     outcome: Mapped[str] = mapped_column(Text, server_default="")  # empty while it lasts
 
 
+class CallTalk(Base, TenantOwned):
+    """One agent's part of a call's talk: `role` agent (the call was his) or guest (consulted, in a conference), holds
+    included. The call's own `talk_s` is the whole. `id` is the call's, the agent's and `began_at` together. No key to
+    users: the row outlives them."""
+
+    __tablename__ = "call_talk"
+    __table_args__ = (Index("ix_call_talk_user", "tenant_id", "user_id", "began_at"),)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    call_id: Mapped[str] = mapped_column(Text, index=True)
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    role: Mapped[str] = mapped_column(Text)
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    talk_s: Mapped[float]
+
+
 class AgentStateRow(Base, TenantOwned):
     """One stay of an agent in one state. `ended_at` is NULL for the present one."""
 
     __tablename__ = "agent_state"
-    __table_args__ = (Index("ix_agent_state_user", "tenant_id", "user_id", "started_at"),)
+    __table_args__ = (
+        Index("ix_agent_state_user", "tenant_id", "user_id", "started_at"),
+        Index("ix_agent_state_call", "call_id"),
+    )
     id: Mapped[str] = mapped_column(Text, primary_key=True)  # the fact's id
     user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("user_account.id", ondelete="CASCADE"))
     state: Mapped[str] = mapped_column(Text)

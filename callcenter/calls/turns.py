@@ -67,10 +67,18 @@ class Turns(Kept):
             case DestinationKind.MENU:
                 self._hand_over(call, CallInput.MENU, IVR, {"flow_id": to.id, **(data or {})}, MENU_S, now)
             case _:
-                box = {"user_id": to.id} if to.id is not None else {"queue_id": call.queue_id}
-                greeting = self.greetings.get(to.id) if to.id is not None else None
-                more = {"greeting": greeting} if greeting else {}
-                self._hand_over(call, CallInput.VOICEMAIL, VOICEMAIL, {**box, **more}, VOICEMAIL_S, now)
+                self._hand_over(call, CallInput.VOICEMAIL, VOICEMAIL, self._box(call, to.id), VOICEMAIL_S, now)
+
+    def _box(self, call: Call, user_id: int | None) -> dict[str, Any]:
+        """Whose box it is: a user's, else that of the queue the call was in last, else the enterprise's; with its own
+        greeting if it has one."""
+        if user_id is not None:
+            box, greeting = {"user_id": user_id}, self.greetings.get(user_id, "")
+        else:
+            box = {"queue_id": call.queue_id} if call.queue_id is not None else {}
+            settings = self.queue_settings.get(call.queue_id or -1)
+            greeting = settings.voicemail_greeting if settings is not None else ""
+        return {**box, "greeting": greeting} if greeting else dict(box)
 
     def _hand_over(
         self, call: Call, event: CallInput, control: str, data: Mapping[str, Any], stay_s: float, now: float

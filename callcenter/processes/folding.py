@@ -126,6 +126,8 @@ def _fold(session: Session, envelope: Envelope, fact: object, follows: Follows) 
                 campaign_id=fact.campaign_id,
                 at=to_utc(envelope.at),
             )
+        case f.CallWrappedUp(owed=True):
+            _no_outcome(session, fact)
         case f.LeadReturned():
             session.execute(
                 update(Lead)
@@ -138,6 +140,18 @@ def _fold(session: Session, envelope: Envelope, fact: object, follows: Follows) 
             follows.closed.append(fact.recording_id)
         case f.TextAsked():
             menu_texts.send(session, int(session.info["tenant_id"]), fact)
+
+
+def _no_outcome(session: Session, fact: f.CallWrappedUp) -> None:
+    """A closed browser, a time-out, a supervisor's hand: the outcome that was owed will not come. One that the call has
+    already, of this agent or of who had the call after him, stays."""
+    call = session.get(Call, fact.call_id, populate_existing=True)
+    if call is None or call.disposition_id is not None or call.agent_id not in (None, fact.agent_id):
+        return
+    call.disposition_id = outcomes.no_outcome_given(
+        session, call_id=call.id, lead_id=call.lead_id, campaign_id=call.campaign_id, at=to_utc(fact.at)
+    )
+    session.flush()
 
 
 def _not_ended(session: Session, ended: list[f.CallEnded]) -> list[f.CallEnded]:

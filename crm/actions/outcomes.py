@@ -22,7 +22,17 @@ from crm import recycling
 from crm.actions.blacklist import tell_listed
 from crm.actions.callbacks import CallbackState
 from crm.actions.customers import customer_of_lead, find_by_phone, make_customer
-from crm.models import BlacklistEntry, Callback, Customer, Disposition, FollowUp, Lead, LeadAttempt, LeadStatus
+from crm.models import (
+    NO_OUTCOME,
+    BlacklistEntry,
+    Callback,
+    Customer,
+    Disposition,
+    FollowUp,
+    Lead,
+    LeadAttempt,
+    LeadStatus,
+)
 
 
 class CampaignRules(Protocol):
@@ -171,6 +181,25 @@ def lead_dispositioned(
             "text": note.strip(),
         }  # fmt: skip
         session.execute(insert(FollowUp).values(values).on_conflict_do_nothing(index_elements=["call_id"]))
+
+
+def no_outcome_given(
+    session: Session, *, call_id: str, lead_id: int | None, campaign_id: int | None, at: datetime
+) -> int | None:
+    """The agent owed the outcome of `call_id` and gave none: the lead comes again by the rule of the system disposition
+    for that, whose id is returned; None if the enterprise has disabled it. No customer is made of it."""
+    wanted = select(Disposition).where(Disposition.code == NO_OUTCOME, Disposition.system, Disposition.enabled)
+    disposition = session.scalars(wanted).one_or_none()
+    if disposition is None:
+        return None
+    lead = session.get(Lead, lead_id, with_for_update=True) if lead_id is not None else None
+    if lead is not None:
+        attempt = _attempt(session, lead, call_id, at, campaign_id)
+        if attempt.disposition_id is None:
+            attempt.disposition_id = disposition.id
+            session.flush()
+            _recycle(session, lead, disposition, None, at)
+    return disposition.id
 
 
 def block(session: Session, actor: Actor, phone_e164: str, *, source: str, reason: str = "") -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from callcenter.compliance.models import RuleSet
 from callcenter.tenancy.actions import on_enterprise_opened
 from callcenter.tenancy.models import Enterprise
-from crm.models import Disposition
+from crm.models import NO_OUTCOME, Disposition
 
 _DAY_S = 86400
 DISPOSITIONS: tuple[dict[str, Any], ...] = (
@@ -43,6 +43,10 @@ DISPOSITIONS: tuple[dict[str, Any], ...] = (
         "retry_after_s": 4 * 3600, "max_tries": 3,
     },
 )  # fmt: skip
+NO_OUTCOME_GIVEN: dict[str, Any] = {
+    "code": NO_OUTCOME, "name": "No outcome given", "name_zh": "未填写结果", "system": True, "position": 99,
+    "retry_after_s": 4 * 3600, "max_tries": 3,
+}  # fmt: skip
 _EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
 _WINDOWS: dict[str, list[dict[str, Any]]] = {
     "CN": [
@@ -60,6 +64,7 @@ def give_defaults(session: Session, tenant_id: int) -> None:
     if not session.scalar(select(func.count(Disposition.id)).where(Disposition.tenant_id == tenant_id)):
         for place, values in enumerate(DISPOSITIONS, 1):
             session.add(Disposition(tenant_id=tenant_id, built_in=True, position=place, hot_key=place, **values))
+        session.add(Disposition(tenant_id=tenant_id, built_in=True, **NO_OUTCOME_GIVEN))
     if not session.scalar(select(func.count(RuleSet.id)).where(RuleSet.tenant_id == tenant_id)):
         country = session.scalar(select(Enterprise.country).where(Enterprise.id == tenant_id)) or "CN"
         name = "标准规则" if country == "CN" else "Standard"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, func, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from callcenter.audit.models import Actor
 from callcenter.auth.access import visible_user_ids
 from callcenter.auth.models import User
-from callcenter.calls.models import AgentStateRow, Call
+from callcenter.calls.models import AgentStateRow, Call, CallTalk
+from callcenter.calls.talk import TalkRole
 from callcenter.tenancy.models import Enterprise
 from crm.models import Disposition
 from dialer.queries.campaigns import today
@@ -114,20 +115,34 @@ def _place(own: Figures, everybody: Sequence[Figures]) -> int:
 
 
 def _by_agent(session: Session, begin: datetime) -> list[Figures]:
-    """Everybody who has had a call since `begin`."""
-    found = session.execute(
+    """Everybody who has had a call since `begin`. A call that was given on counts for each who had it, its sale for the
+    last of them; each is credited with what he talked himself, as a guest too."""
+    last = session.execute(
         select(
             Call.agent_id,
             func.count(Call.id),
             func.count(Call.connected_at),
-            func.coalesce(func.sum(Call.talk_s), 0.0),
             func.count(case((Disposition.sale, 1))),
         )
         .outerjoin(Disposition, Disposition.id == Call.disposition_id)
         .where(Call.agent_id.is_not(None), Call.started_at >= begin)
         .group_by(Call.agent_id)
     )
-    return [Figures(who or 0, calls, met, talk_s or 0.0, sales) for who, calls, met, talk_s, sales in found]
+    found = {who: Figures(who or 0, calls, met, 0.0, sales) for who, calls, met, sales in last}
+    another = or_(Call.agent_id.is_(None), Call.agent_id != CallTalk.user_id)
+    given_on = case((and_(CallTalk.role == TalkRole.AGENT.value, another), Call.id))
+    talked = session.execute(
+        select(CallTalk.user_id, func.sum(CallTalk.talk_s), func.count(given_on.distinct()))
+        .join(Call, Call.id == CallTalk.call_id)
+        .join(User, User.id == CallTalk.user_id)
+        .where(Call.started_at >= begin)
+        .group_by(CallTalk.user_id)
+    )
+    for who, talk_s, earlier in talked:
+        own = found.get(who, Figures(who))
+        calls, met = own.calls + earlier, own.connected + earlier
+        found[who] = replace(own, calls=calls, connected=met, talk_s=round(float(talk_s), 3))
+    return list(found.values())
 
 
 def floor(session: Session, actor: Actor) -> list[dict[str, Any]]:

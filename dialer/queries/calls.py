@@ -12,7 +12,7 @@ from callcenter.acd.models import Queue
 from callcenter.audit.models import Actor
 from callcenter.auth.access import visible_user_ids
 from callcenter.auth.models import User
-from callcenter.calls.models import Call, CallParty, FactRow, Recording
+from callcenter.calls.models import Call, CallParty, CallTalk, FactRow, Recording
 from callcenter.errors import NotFound
 from callcenter.telephony.models import TrunkRow
 from crm.models import Customer, Disposition, Lead
@@ -104,6 +104,7 @@ def detail(session: Session, actor: Actor, call_id: str) -> dict[str, Any]:
         "shown": call.shown,
         "quality": call.quality,
         "parties": _parties(session, actor, call_id),
+        "talks": _talks(session, call_id),
         "ringing_at": call.ringing_at,
         "wrap_ended_at": call.wrap_ended_at,
         "sip_status": call.sip_status,
@@ -191,6 +192,15 @@ def _parties(session: Session, actor: Actor, call_id: str) -> list[dict[str, Any
             "outcome": p.outcome,
         }
         for p in rows
+    ]
+
+
+def _talks(session: Session, call_id: str) -> list[dict[str, Any]]:
+    """Which agent talked how long, by time; nothing before the call has ended."""
+    names = {u.id: u.name for u in session.scalars(select(User))}
+    rows = session.scalars(select(CallTalk).where(CallTalk.call_id == call_id).order_by(CallTalk.began_at))
+    return [
+        {"name": names.get(t.user_id, ""), "role": t.role, "began_at": t.began_at, "talk_s": t.talk_s} for t in rows
     ]
 
 

@@ -16,7 +16,7 @@ def check_outcome(session: Session, disposition_id: int, callback_at: float | No
     future.
     """
     row = session.scalars(
-        select(Disposition).where(Disposition.id == disposition_id, Disposition.enabled)
+        select(Disposition).where(Disposition.id == disposition_id, Disposition.enabled, ~Disposition.system)
     ).one_or_none()
     if row is None:
         raise NotFound("This disposition does not exist any more. Choose another.", code="disposition.gone")

@@ -235,3 +235,45 @@ def test_an_invite_that_never_went_out_is_not_the_callees_no_answer() -> None:
     w.wait(60)
     [ended] = w.facts(f.CallEnded)
     assert ended.outcome == "congestion"
+
+
+@pytest.mark.promise("D7", "P4")
+def test_a_browser_that_is_closed_in_wrap_up_leaves_word_that_no_outcome_was_given() -> None:
+    w = World()
+    call = w.dial()
+    w.answer(call)
+    w.end(call)
+    assert w.state() == "wrap_up" and not w.facts(f.CallWrappedUp)
+    w.team.phone(1, "off", w.now)
+    w.team.presence(1, False, w.now)
+    w.wait(21)
+    [wrapped] = w.facts(f.CallWrappedUp)
+    assert (w.state(), wrapped.call_id, wrapped.owed) == ("offline", call.call_id, True)
+
+
+def test_a_wrap_up_without_an_outcome_is_owed_by_time_and_by_a_supervisors_hand_too() -> None:
+    for late in (True, False):
+        w = World()
+        call = w.dial()
+        w.answer(call)
+        w.end(call)
+        if late:
+            w.wait(901)
+        else:
+            w.floor.force_state(1, "available", "told", False, w.now)
+        [wrapped] = w.facts(f.CallWrappedUp)
+        assert wrapped.owed and w.state() == ("paused" if late else "available")
+
+
+def test_an_outcome_that_was_given_or_is_not_asked_for_is_not_owed() -> None:
+    for required in (True, False):
+        w = World(required=required)
+        call = w.dial()
+        w.answer(call)
+        w.end(call)
+        if required:
+            w.floor.dispose(1, call.call_id, 3, "", None, True, "available", w.now)
+        else:
+            w.wait(31)
+        [wrapped] = w.facts(f.CallWrappedUp)
+        assert not wrapped.owed

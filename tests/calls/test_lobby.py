@@ -229,6 +229,24 @@ def test_a_message_is_recorded_and_told_even_if_the_caller_hangs_up_over_it() ->
     assert left.recording_id == started.recording_id and left.seconds == 4
 
 
+@pytest.mark.promise("I4", "I6")
+def test_a_queue_that_overflows_to_voicemail_greets_in_its_own_words() -> None:
+    own = "say:en:Sales is closed."
+    w = LobbyWorld(overflow=Overflow(after_wait_s=45.0, after_wait=TO_VOICEMAIL), voicemail_greeting=own)
+    w.team.set_state(1, "paused", "lunch", w.now)
+    call = w.arrive()
+    w.wait(46)
+    assert call.state is CallState.VOICEMAIL and w.hears(call) == (own,)
+    assert call.run["queue_id"] == SALES
+    other = w.arrive(TO_VOICEMAIL)
+    assert w.hears(other) != (own,), "the enterprise's box has the installation's greeting"
+    w.floor.greetings[1] = "prompt:5"
+    mine = w.arrive(Destination(DestinationKind.VOICEMAIL, 1))
+    assert w.hears(mine) == ("prompt:5",)
+    w.restart()
+    assert w.hears(call) == (own,), "the same words after a restart"
+
+
 @pytest.mark.promise("I6")
 def test_less_than_a_second_is_no_message() -> None:
     w = LobbyWorld()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from callcenter import ids
-from callcenter.calls.models import Call
+from callcenter.calls.models import Call, CallTalk
 from callcenter.db.session import tenant_session
 from callcenter.telephony.models import TrunkRow
 from crm.models import Lead, LeadList
@@ -43,9 +43,17 @@ def add_agent(tenant: int, campaign_id: int, user_id: int) -> None:
 
 
 def add_call(tenant: int, started_at: datetime, **more: Any) -> str:
-    """A CDR."""
+    """A CDR; what its agent talked is his."""
     call_id = ids.new_id(started_at.timestamp())
     values: dict[str, Any] = {"phone_e164": "+8613800138000", "outcome": "no_answer", **more}
     with tenant_session(tenant) as s:
         s.add(Call(id=call_id, started_at=started_at, **values))
+        if values.get("agent_id") is not None and values.get("talk_s") is not None:
+            ended = started_at + timedelta(seconds=values["talk_s"])
+            s.add(
+                CallTalk(
+                    id=call_id, call_id=call_id, user_id=values["agent_id"], role="agent", began_at=started_at,
+                    ended_at=ended, talk_s=values["talk_s"],
+                )
+            )  # fmt: skip
     return call_id

@@ -95,6 +95,7 @@ class World:
             "disposition_id - :d FROM lead_attempt ORDER BY 1",
             "callback": "SELECT lead_id - :l, due_at, state FROM callback ORDER BY 1, 2",
             "agent_state": "SELECT user_id - :a, state, started_at, ended_at FROM agent_state ORDER BY 1, 3",
+            "call_talk": "SELECT user_id - :a, role, began_at, ended_at, talk_s FROM call_talk ORDER BY 1, 3",
             "recording": "SELECT path, state, seconds FROM recording ORDER BY 1",
             "campaign_day": "SELECT day, placed, answered, connected, abandoned FROM campaign_day ORDER BY 1",
             "customer": "SELECT phones FROM customer ORDER BY 1",
@@ -245,3 +246,62 @@ def test_a_promised_lead_that_was_taken_and_not_dialed_is_promised_again(connect
     back = [FACTS.pack(f.LeadReturned(i, world.campaign, "x"), tenant=world.tenant, at=START) for i in world.leads[:2]]
     recorder.record(entries(back))
     assert [r[1] for r in world.rows()["lead"][:2]] == ["callback", "new"]
+
+
+def _talk(world: World, *, outcome: bool = False, owed: bool = True, agent: int = 0) -> list[Envelope]:
+    """A conversation of lead 0 whose agent leaves the wrap-up; `agent` is who does."""
+    common = ("c1", "power", "+8613800000000", "", None, world.campaign, world.leads[0], None)
+    one, other = world.agents[0], world.agents[agent]
+    ended = f.CallEnded(
+        *common, one, START, START + 1, START + 2, START + 2, START + 9, "connected", "normal", 200, "customer", 5, 0.0
+    )
+    told: list[tuple[float, object]] = [
+        (START, f.CallStarted(*common, None, START)),
+        (START + 2, f.CallConnected("c1", one, START + 2, 5)),
+        (START + 9, ended),
+    ]
+    if outcome:
+        given = f.CallDispositioned(
+            "c1", one, world.campaign, world.leads[0], None, common[2], dict(world.dispositions)["sale"], "", None, True
+        )
+        told.append((START + 10, given))
+    told.append((START + 30, f.CallWrappedUp("c1", other, START + 30, owed)))
+    return [FACTS.pack(fact, tenant=world.tenant, at=at, call="c1") for at, fact in told]
+
+
+def _outcome(world: World) -> tuple[str | None, str, Any]:
+    with tenant_session(world.tenant) as session:
+        code = session.scalar(text("SELECT d.code FROM call c LEFT JOIN disposition d ON d.id = c.disposition_id"))
+        lead = session.get_one(Lead, world.leads[0])
+        return code, lead.status, lead.next_at
+
+
+@pytest.mark.promise("D7", "L3")
+def test_an_outcome_that_is_owed_and_not_given_is_stored_and_brings_the_lead_back(connection: redis.Redis) -> None:
+    world = World("owed")
+    facts = _talk(world)
+    for envelope in (*facts, facts[-1]):  # at least once
+        recorder.record(entries([envelope]))
+    code, status, next_at = _outcome(world)
+    assert (code, status) == ("no_outcome", "retry")
+    assert next_at.timestamp() == START + 30 + 4 * 3600, "by its own rule"
+
+
+def test_a_given_outcome_or_one_of_the_next_agent_is_not_replaced(connection: redis.Redis) -> None:
+    for name, facts, code in (
+        ("given", {"outcome": True}, "sale"),
+        ("free", {"owed": False}, None),
+        ("another", {"agent": 1}, None),
+    ):
+        world = World(name)
+        for envelope in _talk(world, **facts):
+            recorder.record(entries([envelope]))
+        assert _outcome(world)[0] == code, name
+
+
+def test_an_enterprise_can_do_without_the_outcome_that_is_stored_for_agents(connection: redis.Redis) -> None:
+    world = World("without")
+    with tenant_session(world.tenant) as session:
+        session.execute(text("UPDATE disposition SET enabled = false WHERE system"))
+    recorder.record(entries(_talk(world)))
+    assert _outcome(world)[:2] == (None, "finished")

@@ -97,6 +97,17 @@ def test_a_change_keeps_what_is_not_given_and_is_audited(owner: Browser, enterpr
     assert told(enterprise) == []  # nothing changed
 
 
+@pytest.mark.promise("I4", "I6")
+def test_a_queues_voicemail_has_a_greeting_of_its_own(owner: Browser, enterprise: int) -> None:
+    queue = make(owner, voicemail_greeting="say:en:The service desk is closed.")
+    read = wire.convert(document(enterprise, "queue", queue), QueueSettings)
+    assert read.voicemail_greeting == "say:en:The service desk is closed."
+    answer = owner.patch(f"/api/queues/{queue}", {"voicemail_greeting": "x" * 301})
+    assert answer.status_code in (400, 422) and "voicemail_greeting" in answer.get_json()["fields"]
+    assert owner.patch(f"/api/queues/{queue}", {"voicemail_greeting": ""}).status_code == 200
+    assert owner.get(f"/api/queues/{queue}").get_json()["voicemail_greeting"] == ""
+
+
 def test_what_is_wrong_is_said_beside_its_field(owner: Browser) -> None:
     queue = make(owner)
     wrong: list[tuple[dict[str, Any], str]] = [

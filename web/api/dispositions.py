@@ -33,6 +33,8 @@ def list_dispositions(args: dict[str, Any]) -> dict[str, Any]:
         query = query.where(or_(Disposition.campaign_id.is_(None), Disposition.campaign_id == args["campaign_id"]))
     if "enabled" in args:
         query = query.where(Disposition.enabled.is_(args["enabled"]))
+    if "system" in args:
+        query = query.where(Disposition.system.is_(args["system"]))
     with tenant_session(tenant_id()) as db:
         return paged(db, query, args)
 

@@ -79,6 +79,15 @@ class PartySchema(Schema):
     outcome = fields.String(required=True)
 
 
+class TalkSchema(Schema):
+    """An agent's part of the talk: `role` agent (the call was his) or guest."""
+
+    name = fields.String(required=True)
+    role = fields.String(required=True)
+    began_at = fields.DateTime(required=True)
+    talk_s = fields.Float(required=True)
+
+
 class CallDetailSchema(CallSchema):
     """`quality`: by "customer" and "agent": loss (fraction), jitter_ms, round_trip_ms, mos (1–4.5), those known."""
 
@@ -91,6 +100,7 @@ class CallDetailSchema(CallSchema):
         keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.Float()), required=True
     )
     parties = fields.List(fields.Nested(PartySchema), required=True)
+    talks = fields.List(fields.Nested(TalkSchema), required=True)
     ringing_at = fields.DateTime(required=True, allow_none=True)
     wrap_ended_at = fields.DateTime(required=True, allow_none=True)
     sip_status = fields.Integer(required=True, strict=True)

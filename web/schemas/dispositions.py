@@ -38,6 +38,7 @@ class DispositionSchema(Schema):
     name = fields.String(required=True)
     name_zh = fields.String(required=True)
     built_in = fields.Boolean(required=True)
+    system = fields.Boolean(required=True, metadata={"description": "stored for agents, chosen by none"})
     enabled = fields.Boolean(required=True)
     hot_key = fields.Integer(required=True, allow_none=True)
     position = fields.Integer(required=True, strict=True)
@@ -56,6 +57,7 @@ class DispositionSchema(Schema):
 class DispositionQuery(PageQuery):
     campaign_id = fields.Integer(metadata={"description": "those that an agent of this campaign can set"})
     enabled = fields.Boolean()
+    system = fields.Boolean(metadata={"description": "only those that are stored for agents, or only the others"})
 
 
 DispositionPageSchema = page_of(DispositionSchema)

@@ -94,6 +94,9 @@ class QueueChangesSchema(Schema):
     record = fields.String(validate=validate.OneOf(["always", "on_demand", "never"]))
     max_wait_s = fields.Float(validate=_between(30, _DAY_S))
     language = fields.String(validate=validate.OneOf(["en", "zh"]))
+    voicemail_greeting = fields.String(
+        validate=validate.Length(0, 300), metadata={"description": "A prompt; empty: the installation's greeting"}
+    )
     script_id = fields.Integer(strict=True, allow_none=True)
     waiting = fields.Nested(QueueWaitingSchema)
     callback = fields.Nested(QueueCallbackSchema)

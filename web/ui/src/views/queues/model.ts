@@ -36,6 +36,7 @@ export interface QueueForm {
   record: "always" | "on_demand" | "never";
   max_wait_s: number; // minutes in the form
   language: "en" | "zh";
+  voicemail_greeting: string;
   script_id: number | null;
   waiting: { greeting: string; music: string; announce_every_s: number; announce_position: boolean; announce_wait: boolean; comfort: string[]; comfort_every_s: number };
   callback: { enabled: boolean; after_s: number; key: string; expires_s: number; tries: number }; // expires in hours
@@ -53,7 +54,7 @@ export function blank(language: "en" | "zh"): QueueForm {
   return {
     name: "", enabled: true, strategy: "longest_idle", priority: 0, ageing_per_min: 1, ring_s: 15, auto_answer: false, wrap_up_s: 30,
     disposition_required: false, sticky_s: 7, service_level_s: 20, service_level: 80, utilisation_cap: 100, record: "always", max_wait_s: 60, language,
-    script_id: null,
+    voicemail_greeting: "", script_id: null,
     waiting: { greeting: "", music: "hold_music", announce_every_s: 45, announce_position: true, announce_wait: true, comfort: [], comfort_every_s: 60 },
     callback: { enabled: false, after_s: 60, key: "1", expires_s: 4, tries: 2 },
     overflow: { after_wait_s: 0, after_wait: null, over_length: 0, length: null, no_agents: null },

@@ -37,6 +37,8 @@ export default {
     loss: "{n} lost",
     jitter: "jitter {n} ms",
     trip: "round trip {n} ms",
+    talks: "Who talked",
+    as_guest: "as a guest",
     parties: "Others in the call",
     role: { talk: "In conference", consult: "Consulted", listen: "Listened", whisper: "Whispered", transfer: "Given to" },
     party_outcome: { talked: "talked", agent: "took the call", blind: "at once", attended: "after a word" },

@@ -37,6 +37,8 @@ export default {
     loss: "丢包 {n}",
     jitter: "抖动 {n} 毫秒",
     trip: "往返 {n} 毫秒",
+    talks: "各坐席通话时长",
+    as_guest: "以协助者身份",
     parties: "其他参与人",
     role: { talk: "会议", consult: "咨询", listen: "监听", whisper: "耳语", transfer: "转给" },
     party_outcome: { talked: "已通话", agent: "接手通话", blind: "直接转", attended: "咨询后转" },
