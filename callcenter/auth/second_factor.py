@@ -150,7 +150,7 @@ def reset(actor: Actor, user_id: int) -> None:
             raise Conflict("This user has no second factor.", code="second_factor_off")
         _remove(session, user)
         user.session_epoch += 1
-        record(session, actor, "reset", "second_factor", user.id, name=user.name)
+        record(session, actor, "reset_second_factor", "user", user.id, name=user.name)
 
 
 def spend(session: Session, actor: Actor, user: User, code: str, now: datetime) -> AppError | None:

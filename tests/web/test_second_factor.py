@@ -235,7 +235,7 @@ def test_an_admin_resets_it_which_ends_the_sessions_and_is_audited(
     assert browser().sign_in("acme", "ann").status_code == 200
     assert owner.get(f"/api/users/{ann_id}").get_json()["second_factor"] is False
     assert owner.post(f"/api/users/{ann_id}/second-factor/reset").get_json()["code"] == "second_factor_off"
-    assert ("reset", "second_factor") in actions(enterprise)
+    assert ("reset_second_factor", "user") in actions(enterprise)
 
 
 def test_nobody_resets_above_their_own_rights_nor_their_own(browser: New, owner: Browser, enterprise: int) -> None:

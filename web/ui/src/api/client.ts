@@ -52,7 +52,7 @@ async function errorBody(answer: Response): Promise<ErrorBody> {
 /** The error that `answer` stands for; tells everybody when the session has ended. */
 export async function toError(answer: Response): Promise<ApiError> {
   const body = await errorBody(answer);
-  if (answer.status === 401 && !answer.url.endsWith("/api/auth/sign-in")) {
+  if (answer.status === 401 && !new URL(answer.url).pathname.startsWith("/api/auth/sign-in")) {
     forgetToken();
     for (const handler of signedOutHandlers) handler();
     return new NotSignedIn(401, body);

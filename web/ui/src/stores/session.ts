@@ -22,11 +22,14 @@ export const useSession = defineStore("session", () => {
     if (me.value === null) take(await api.get("/api/auth/me"));
   }
 
-  async function signIn(enterprise: string, username: string, password: string): Promise<void> {
+  /** Sign in by the password. Resolves with the second step where one is to come: nobody is signed in then. */
+  async function signIn(enterprise: string, username: string, password: string): Promise<Schemas["SecondStep"] | null> {
     forgetToken();
-    const answer = await api.post("/api/auth/sign-in", { body: { enterprise, username, password } });
+    const answer = (await api.post("/api/auth/sign-in", { body: { enterprise, username, password } })) as Me | Schemas["SecondStep"]; // 200 or 202
     forgetToken();
+    if ("step" in answer) return answer;
     take(answer);
+    return null;
   }
 
   /** Show another language and remember it for this user. */

@@ -12,7 +12,7 @@ export default {
   },
   error: {
     sign_in_refused: "Enterprise, user name or password is not right. Check all three.",
-    locked_out: "Too many wrong passwords. Try again in {minutes} min, or ask your administrator to set a new password.",
+    locked_out: "Too many wrong passwords or codes. Try again in {minutes} min, or ask your administrator to set a new password.",
     user_disabled: "This user is disabled. Ask your administrator.",
   },
 };

@@ -12,7 +12,7 @@ export default {
   },
   error: {
     sign_in_refused: "企业代码、用户名或密码不正确，请逐项核对。",
-    locked_out: "密码错误次数过多，请 {minutes} 分钟后再试，或请管理员重设密码。",
+    locked_out: "密码或动态码错误次数过多，请 {minutes} 分钟后再试，或请管理员重设密码。",
     user_disabled: "该用户已停用，请联系管理员。",
   },
 };
