@@ -95,7 +95,9 @@ async def phone(
             modules=modules,
             rtp=rtp,
             rtp_last=rtp + 50,
-            more=f"module ausine.so\nmodule sndfile.so\nsnd_path {folder}\nausrc_srate 48000\nausrc_channels 2\n" if hz else "",
+            more=f"module ausine.so\nmodule sndfile.so\nsnd_path {folder}\nausrc_srate 48000\nausrc_channels 2\n"
+            if hz
+            else "",
             source=f"ausine,{hz}" if hz else "aubridge,a",
         )
     )

@@ -53,6 +53,7 @@ class DeskPhones:
         self._engine = engine
         self._legs: dict[str, DeskPhone] = {}
         self._of: dict[tuple[int, int], str] = {}  # tenant and user → the leg that is his phone now
+        self._arriving: set[str] = set()  # calls from SIP phones that are being judged
         self.sip = SipPhones(engine)
         self.dialed: Callable[[PhoneCall], None] = self._nobody_dials
         self.dial: Callable[[Tenant, Dial], None] = lambda tenant, command: None
@@ -143,6 +144,8 @@ class DeskPhones:
     async def answer(self, tenant: Tenant, user_id: int, event: PhoneCall, dials: Dial) -> None:
         """A SIP phone's own call becomes the agent's phone; when it is up, `dials` is called. Raises Conflict if the
         phone gave up or was changed meanwhile, Unavailable without a media port."""
+        if event.leg_id not in self._arriving:
+            raise Conflict("The call was given up.", code="given_up")
         self.close(tenant, user_id)
         leg = self._begin(tenant, tenant.floor.team.agent(user_id), "sip", "", 0, event.leg_id)
         leg.dials = dials
@@ -170,8 +173,11 @@ class DeskPhones:
             self.sip.on_registered(event)
             return
         if isinstance(event, PhoneCall):
+            self._arriving.add(event.leg_id)
             self.dialed(event)
             return
+        if isinstance(event, p.LegEnded):
+            self._arriving.discard(event.leg_id)
         leg = self._legs.get(event.leg_id)
         if leg is None:
             return
