@@ -66,7 +66,7 @@ class TextSend(Base, Numbered, TenantOwned, Stamped):
     refused: Mapped[int] = mapped_column(server_default="0")
     cancelled: Mapped[int] = mapped_column(server_default="0")
     charged_minor: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    segments: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    segments: Mapped[int] = mapped_column(BigInteger, server_default="0")  # of texts that went or still go
     finished_at: Mapped[datetime | None]
 
 

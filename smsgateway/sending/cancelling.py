@@ -102,6 +102,8 @@ def _book(session: Session, rows: Sequence[Any], state: TextState) -> None:
         by = changes[row.send_id]
         by[row.before] -= 1
         by[state.value] += 1
+        if row.before == TextState.QUEUED:
+            by["segments"] -= row.segments
         if row.before == TextState.QUEUED and row.reservation_id is not None:
             amount = row.price_minor * row.segments
             lines.append(bookings.Line(row.reservation_id, amount, 1, row.segments))

@@ -178,7 +178,9 @@ class TextSendSchema(Schema):
     refused = fields.Integer(required=True, strict=True)
     cancelled = fields.Integer(required=True, strict=True)
     charged_minor = fields.Integer(required=True, strict=True)
-    segments = fields.Integer(required=True, strict=True)
+    segments = fields.Integer(
+        required=True, strict=True, metadata={"description": "of the texts that have gone or still go"}
+    )
     currency = fields.String(required=True)
     cancellable = fields.Boolean(required=True, metadata={"description": "by this user, now"})
     created_at = fields.DateTime(required=True)

@@ -119,7 +119,8 @@ FROM unnest(CAST(:phones AS text[])) AS phone
                     "phones": list(part), "route": route_id,
                 },
             )  # fmt: skip
-        counts.shift(session, {send.id: {"asked": len(recipients), "queued": len(recipients)}})
+        figures = {"asked": len(recipients), "queued": len(recipients), "segments": counted.parts * len(recipients)}
+        counts.shift(session, {send.id: figures})
     return send.id
 
 
@@ -163,6 +164,11 @@ def adds_up() -> None:
                 text("SELECT sum(charged_minor) FROM text_message WHERE send_id = :s"), {"s": row["id"]}
             )
             assert row["charged_minor"] == (charged or 0)
+            gone = text("""
+SELECT coalesce(sum(segments), 0) FROM text_message WHERE send_id = :s AND
+  (state IN ('queued', 'submitting', 'submitted', 'doubtful', 'delivered') OR submitted_at IS NOT NULL)
+""")
+            assert row["segments"] == session.scalar(gone, {"s": row["id"]}), "segments of what went or still goes"
         assert not session.scalar(text("SELECT coalesce(sum(amount_minor), 0) FROM ledger_entry"))
         unbalanced = "SELECT booking FROM ledger_entry GROUP BY booking HAVING sum(amount_minor) <> 0"
         assert not session.execute(text(unbalanced)).all()

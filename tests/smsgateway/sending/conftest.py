@@ -111,6 +111,11 @@ class Gateway:
             states = Counter({row[0]: row[1] for row in db.execute(by_state, {"i": send_id})})
         assert {s.value: getattr(send, s.value) for s in TextState} == {s.value: states[s.value] for s in TextState}
         assert send.asked == sum(states.values())
+        gone = text("""
+            SELECT coalesce(sum(segments), 0) FROM text_message WHERE send_id = :i AND
+              (state IN ('queued', 'submitting', 'submitted', 'doubtful', 'delivered') OR submitted_at IS NOT NULL)""")
+        with tenant_session(self.tenant) as db:
+            assert send.segments == db.scalar(gone, {"i": send_id})
         with platform_session() as s:
             held = s.scalar(text("SELECT coalesce(sum(held_minor), 0) FROM purse_reservation WHERE send_id = :i"),
                             {"i": send_id})  # fmt: skip

@@ -32,6 +32,7 @@ export default {
     delivered: "Delivered",
     cost: "Cost",
     parts_column: "Parts",
+    parts_help: "Parts of the texts that have gone or still go. What was refused or cancelled does not count.",
     sources: { page: "By hand", desk: "During a call", api: "By the API", rule: "Recurring", menu: "By a menu", answer: "Automatic answer", opt_out: "Opt-out confirmed" },
     source: "How",
     bar: "{gone} of {all} on their way or finished",

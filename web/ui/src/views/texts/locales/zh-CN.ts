@@ -32,6 +32,7 @@ export default {
     delivered: "已送达",
     cost: "费用",
     parts_column: "条数",
+    parts_help: "已发出和仍将发出的计费条数，未发送或已取消的不计。",
     sources: { page: "手工发送", desk: "通话中发送", api: "接口发送", rule: "定期发送", menu: "语音菜单", answer: "自动回复", opt_out: "退订确认" },
     source: "来源",
     bar: "共 {all} 条，已发出或已结束 {gone} 条",
