@@ -18,7 +18,8 @@ RECENT = 20
 
 def targets(session: Session, user_id: int, wanted: str, *, numbers: bool) -> list[dict[str, Any]]:
     """All that match `wanted` (a part of a name, user name or number; empty: all): kind, id, number, name. Colleagues
-    first, each kind by name; `numbers`: with the recent ones of `user_id`, the latest first."""
+    first, each kind by name; `numbers`: with the recent ones of `user_id`, the latest first, without whoever is
+    on the line now."""
     found: list[dict[str, Any]] = []
     desk = (
         select(UserRole.user_id)
@@ -45,10 +46,11 @@ def targets(session: Session, user_id: int, wanted: str, *, numbers: bool) -> li
 
 
 def _recent(session: Session, user_id: int, wanted: str) -> list[dict[str, Any]]:
+    on_the_line = select(Call.phone_e164).where(Call.agent_id == user_id, Call.ended_at.is_(None))
     query = (
         select(Call.phone_e164, func.max(Call.started_at).label("at"), func.max(Customer.name).label("name"))
         .outerjoin(Customer, Customer.id == Call.customer_id)
-        .where(Call.agent_id == user_id, Call.phone_e164 != "")
+        .where(Call.agent_id == user_id, Call.phone_e164 != "", Call.phone_e164.not_in(on_the_line))
         .group_by(Call.phone_e164)
         .order_by(func.max(Call.started_at).desc())
         .limit(RECENT)

@@ -12,6 +12,8 @@ from callcenter.acd.models import Queue
 from callcenter.audit.models import AuditEntry
 from callcenter.auth.models import Role, User
 from callcenter.calls import commands
+from callcenter.calls.models import Call
+from callcenter.clock import utc_now
 from callcenter.db.session import tenant_session
 from callcenter.events import streams
 from tests.web.conftest import Browser, add_user
@@ -103,6 +105,15 @@ def test_a_call_can_be_given_to_whoever_is_there_and_to_nobody_else(
         s.get_one(Queue, queue).enabled = False
     assert owner.post("/api/agent/call/transfer", {"kind": "queue", "id": queue}).status_code == 404
     assert owner.post("/api/agent/call/transfer", {"kind": "agent"}).status_code == 422
+
+
+def test_the_customer_on_the_line_is_nobody_to_transfer_to(owner: Browser, enterprise: int) -> None:
+    me = owner.get("/api/auth/me").get_json()["user"]["id"]
+    with tenant_session(enterprise) as s:
+        for name, phone, ended in (("before", "+8613900000001", utc_now()), ("now", "+8613900000002", None)):
+            s.add(Call(id=name, agent_id=me, phone_e164=phone, started_at=utc_now(), ended_at=ended))
+    found = owner.get("/api/agent/transfer-targets?q=").get_json()["items"]
+    assert [t["number"] for t in found if t["kind"] == "number"] == ["+8613900000001"]
 
 
 def test_a_telephone_is_chosen_read_as_a_number_of_the_country_and_called(
