@@ -129,3 +129,6 @@ def test_topics_are_refused_unless_they_are_named() -> None:
     assert not allowed("campaign", 7, everything)
     assert not allowed("secrets:1", 7, everything)
     assert not allowed("campaign:" + "9" * 100, 7, everything)
+    assert allowed("trunks", 7, {"trunks.read"})
+    assert allowed("trunks", 7, {"board.read"}), "boards have a tile for them"
+    assert not allowed("trunks", 7, {"campaigns.read"})

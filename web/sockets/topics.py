@@ -35,6 +35,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "texts": "texts.read",
     "send": "texts.read",
 }
+# What boards show of other pages' topics: who sees boards sees these too.
+ON_BOARDS: Final = frozenset({"trunks"})
 # Topics that are all documents of another kind at once.
 COLLECTIONS: Final[dict[str, str]] = {"agents": "agent", "queues": "queue", "campaigns": "campaign"}
 WHOLE: Final = frozenset(
@@ -51,4 +53,5 @@ def allowed(topic: str, user_id: int, permissions: Set[str]) -> bool:
     kind, _, name = topic.partition(":")
     if kind in OWN and name == str(user_id):
         return True
-    return PERMISSIONS.get(kind) in permissions and (bool(name) != (kind in WHOLE))
+    shown = PERMISSIONS.get(kind) in permissions or (kind in ON_BOARDS and "board.read" in permissions)
+    return shown and (bool(name) != (kind in WHOLE))
