@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from callcenter.clock import wall_s
 from callcenter.db.session import platform_session
-from smsgateway.carriers import receipts
+from smsgateway.carriers import plain, receipts
 from smsgateway.carriers.effects import Effects
 from smsgateway.carriers.models import TextCarrier
 from smsgateway.carriers.policies import Doubt, Policy, Refund
@@ -22,9 +23,9 @@ def take_receipts(carrier: TextCarrier, told: Sequence[Receipt]) -> None:
     if not told:
         return
     policy = Policy(Doubt(carrier.doubt), Refund(carrier.refund), carrier.receipt_wait_h * 3600.0)
-    effects = Effects()
+    effects, now = Effects(), wall_s()
     with platform_session() as session:
-        receipts.store(session, [(carrier.id, r) for r in told], {carrier.id: policy}, effects)
+        receipts.store(session, [(carrier.id, plain.receipt(r, now)) for r in told], {carrier.id: policy}, effects)
         effects.apply(session)
     for send_id, tenant_id in effects.sends.items():
         progress.announce(tenant_id, send_id)

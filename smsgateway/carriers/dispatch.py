@@ -20,7 +20,7 @@ from sqlalchemy import select
 from callcenter.clock import utc_now, wall_s
 from callcenter.db.session import platform_session
 from smsgateway import route_table
-from smsgateway.carriers import receipts, recovering
+from smsgateway.carriers import plain, receipts, recovering
 from smsgateway.carriers.flushing import AGAIN_S, AWAY, Flusher
 from smsgateway.carriers.handed import Handed, file_of
 from smsgateway.carriers.lane import Bucket, CarrierFacts, Lane, policy_of
@@ -125,7 +125,7 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
 
         async def receipt(receipt: Receipt) -> None:
-            await self._flusher.told(carrier_id, receipt)
+            await self._flusher.told(carrier_id, plain.receipt(receipt, wall_s()))
 
         async def inbound(inbound: Inbound) -> None:
             stored: asyncio.Future[None] = loop.create_future()
@@ -236,7 +236,7 @@ class Dispatcher:
     async def _submit(self, lane: Lane, text: Leased) -> None:
         assert lane.connection is not None and self._handed is not None
         try:
-            outcome: Outcome = await lane.connection.submit(text.outgoing)
+            outcome = plain.outcome(await lane.connection.submit(text.outgoing))
         except Exception:
             log.exception("carrier %s failed with a text; nobody knows whether it went", lane.facts.name)
             outcome = Lost()

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from callcenter.clock import wall_s
+from smsgateway.carriers import answers
 from smsgateway.carriers import http_words as language
 from smsgateway.carriers import settings as declared
 from smsgateway.carriers.models import TextCarrier
@@ -178,7 +179,7 @@ class HttpCarrier:
             async with client.request(
                 self.settings["method"], url, data=body, headers=headers, allow_redirects=False
             ) as answer:
-                raw = await answer.content.read(language.MAX_ANSWER)
+                raw = await answers.body(answer)
                 outcome = self.outcome(answer.status, raw, answer.headers.get("Content-Type", ""))
         except aiohttp.ClientConnectorError as error:
             self._failed(f"can't connect: {error.os_error.strerror or error.os_error}")

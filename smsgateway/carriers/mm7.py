@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from callcenter import config, ids
-from smsgateway.carriers import images
+from smsgateway.carriers import answers, images
 from smsgateway.carriers import mm7_soap as soap
 from smsgateway.carriers import settings as declared
 from smsgateway.carriers.models import TextCarrier
@@ -46,7 +46,6 @@ from smsgateway.texts import Kind
 log = logging.getLogger(__name__)
 FAILURES_TO_DOWN: Final = 3
 AGAIN_S: Final = 5.0
-MAX_ANSWER: Final = 200_000
 _K = SettingKind
 SETTINGS: tuple[Setting, ...] = (
     Setting("url", _K.TEXT, required=True),
@@ -173,7 +172,7 @@ class Mm7:
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         try:
             async with client.post(self.settings["url"], data=body, headers=headers, allow_redirects=False) as reply:
-                raw = await reply.content.read(MAX_ANSWER)
+                raw = await answers.body(reply)
                 status, reply_kind = reply.status, reply.headers.get("Content-Type", "")
         except aiohttp.ClientConnectorError as error:
             self._failed(f"can't connect: {error.os_error.strerror or error.os_error}")

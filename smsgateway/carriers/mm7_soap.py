@@ -7,13 +7,14 @@ Source: 3GPP TS 23.140 release 6, annex L (schema REL-6-MM7-1-4). Parts are join
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Final
 from xml.etree import ElementTree
+from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -23,6 +24,7 @@ SUCCESS: Final = range(1000, 2000)
 # Status codes that say: not now.
 TEMPORARY: Final = frozenset({3003, 3004})
 MAX_XML: Final = 256 * 1024
+MOST_NESTED: Final = 16  # multiparts in one body
 
 
 class Malformed(Exception):
@@ -161,13 +163,29 @@ def smil(parts: Sequence[Part]) -> Part:
 
 
 def _parse(raw: bytes) -> ElementTree.Element:
+    """The envelope without its attributes. A document type is refused by the parser itself: no encoding hides it, and
+    no entity is ever defined. Raises Malformed."""
     if len(raw) > MAX_XML:
         raise Malformed("the envelope is too long")
-    if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:
+    builder = ElementTree.TreeBuilder()
+    parser = expat.ParserCreate(namespace_separator="}")
+
+    def start(name: str, _attributes: object) -> None:
+        builder.start("{" + name if "}" in name else name, {})
+
+    def end(name: str) -> None:
+        builder.end(name)
+
+    def refuse(*_: object) -> None:
         raise Malformed("a document type is not taken")
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = refuse
     try:
-        return ElementTree.fromstring(raw)
-    except ElementTree.ParseError as error:
+        parser.Parse(raw, True)
+        return builder.close()
+    except (expat.ExpatError, LookupError, ValueError, AssertionError) as error:  # unknown encodings, and no element
         raise Malformed(f"no XML: {error}") from None
 
 
@@ -190,7 +208,7 @@ def answer(raw: bytes, content_type: str) -> Answer:
     envelope, _ = _split(raw, content_type)
     root = _parse(envelope)
     code = _value(root, "StatusCode")
-    if not code.isdecimal():
+    if not code.isdecimal() or len(code) > 9:
         fault = _value(root, "faultstring")
         if fault:
             return Answer(4000, fault[:200], "")
@@ -231,37 +249,51 @@ def response(to: Incoming, code: int = 1000, text: str = "Success") -> bytes:
 
 
 def _split(raw: bytes, content_type: str) -> tuple[bytes, list[Part]]:
-    """The envelope, and all other leaves."""
+    """The envelope, and all other leaves. Raises Malformed."""
     if "multipart/" not in content_type.lower():
         return raw, []
+    if raw.lower().count(b"multipart/") > MOST_NESTED:  # the library looks at each line once for each of them
+        raise Malformed("parts in parts in parts")
     head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
     leaves: list[Part] = []
     envelope: bytes | None = None
-    message: Message = BytesParser(policy=HTTP).parsebytes(head + raw)
-    for leaf in message.walk():
-        if leaf.is_multipart():
-            continue
-        payload = leaf.get_payload(decode=True)
-        content = payload if isinstance(payload, bytes) else b""
-        kind = leaf.get_content_type()
-        if envelope is None and kind in ("text/xml", "application/soap+xml", "application/xml"):
-            envelope = content
-            continue
-        charset = leaf.get_content_charset() or "utf-8"
-        if kind == "text/plain":
-            content = _to_utf8(content, charset)
-        content_id = str(leaf.get("Content-ID", "")).strip("<> ")
-        name = str(leaf.get("Content-Location", "") or leaf.get_filename() or content_id or "part")
-        leaves.append(Part(content_id, kind, _plain(name), content))
+    try:
+        for leaf in _leaves(BytesParser(policy=HTTP).parsebytes(head + raw)):
+            payload = leaf.get_payload(decode=True)
+            content = payload if isinstance(payload, bytes) else b""
+            kind = leaf.get_content_type()
+            if envelope is None and kind in ("text/xml", "application/soap+xml", "application/xml"):
+                envelope = content
+                continue
+            charset = leaf.get_content_charset() or "utf-8"
+            if kind == "text/plain":
+                content = _to_utf8(content, charset)
+            content_id = str(leaf.get("Content-ID", "")).strip("<> ")
+            name = str(leaf.get("Content-Location", "") or leaf.get_filename() or content_id or "part")
+            leaves.append(Part(content_id, kind, _plain(name), content))
+    except Exception as error:  # the library raises whatever it likes on headers that are broken on purpose
+        raise Malformed(f"a multipart that can't be read: {type(error).__name__}") from None
     if envelope is None:
         raise Malformed("no envelope")
     return envelope, leaves
 
 
+def _leaves(message: Message) -> Iterator[Message]:
+    """The parts that hold no others; of parts in parts, as far as they make sense."""
+    found: list[Message] = [message]
+    while found:
+        one = found.pop()
+        inside = one.get_payload() if one.is_multipart() else None
+        if isinstance(inside, list):
+            found += [p for p in reversed(inside) if isinstance(p, Message)]
+        else:
+            yield one
+
+
 def _to_utf8(content: bytes, charset: str) -> bytes:
     try:
-        return content.decode(charset, "replace").encode()
-    except LookupError:
+        return content.decode(charset, "replace").encode("utf-8", "replace")
+    except (LookupError, ValueError):
         return content.decode("utf-8", "replace").encode()
 
 

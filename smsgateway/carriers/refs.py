@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from smsgateway.carriers.port import Receipt
+from smsgateway.templates import clean
 
 MAX_LENGTH = 100
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+", re.IGNORECASE | re.ASCII)
@@ -48,7 +49,7 @@ def normalise(ref: str, notation: Notation = Notation.TEXT) -> str:
     A number comes out as decimal digits. What does not fit its notation is taken as text, so that it can still be
     compared with itself.
     """
-    plain = ref.replace("\x00", "").strip()[:MAX_LENGTH]
+    plain = clean(ref).strip()[:MAX_LENGTH]
     if notation is Notation.HEX and _HEX.fullmatch(plain):
         return str(int(plain, 16))
     if notation is Notation.DECIMAL and _DECIMAL.fullmatch(plain):

@@ -58,7 +58,16 @@ PURE = (
     "smsgateway/sending/values.py",
     *(
         f"smsgateway/carriers/{name}.py"
-        for name in ("refs", "policies", "smpp_pdu", "smpp_text", "smpp_receipts", "smpp_header", "smpp_settings")
+        for name in (
+            "plain",
+            "refs",
+            "policies",
+            "smpp_pdu",
+            "smpp_text",
+            "smpp_receipts",
+            "smpp_header",
+            "smpp_settings",
+        )
     ),
     *(f"smsgateway/words/{name}.py" for name in ("hits", "normalise", "matcher", "pieces", "shipped")),
     *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "smsgateway/checks").glob("*.py"))),
