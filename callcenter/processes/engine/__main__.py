@@ -43,6 +43,13 @@ async def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
+    waiting = asyncio.ensure_future(engine.fence.take())
+    await asyncio.wait([waiting, stopped := asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        waiting.cancel()
+        return
+    stopped.cancel()
+    holding = asyncio.create_task(engine.fence.run())
     writer = asyncio.create_task(engine.journal.run())
     await sip.start(engine.on_sip)
     await media.start(engine.on_media)
@@ -67,6 +74,8 @@ async def main() -> None:
         task.cancel()
     writer.cancel()
     await engine.journal.drain()
+    holding.cancel()
+    await engine.fence.let_go()
     engine.audio.voice.close()
     await engine.asking.close()
     # Calls and browsers go on: the next engine takes them up.

@@ -35,7 +35,7 @@ class ByHand(Placing):
         engine.dial_preview = self._dial_preview
         engine.dial_ticket = self._dial_ticket
         PhoneDialing(self)
-        self._seize_script = engine.redis.register_script(hopper.SEIZE)
+        self._seize_script = engine.fence.script(hopper.SEIZE)
 
     async def _preview(self, tenant: Tenant, run: CampaignRun, entry: dict[str, Any], now: float) -> None:
         agent = tenant.floor.team.pick(run.settings.id)

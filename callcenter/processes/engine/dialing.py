@@ -41,7 +41,7 @@ class Dialing(ByHand):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        self._pop = engine.redis.register_script(hopper.POP)
+        self._pop = engine.fence.script(hopper.POP)
         self._outside: dict[tuple[int, int], Outside] = {}
         self._menus: dict[int, dict[str, Any]] = {}
         self._busy: set[tuple[int, int]] = set()  # campaigns whose leads are being taken just now

@@ -51,6 +51,7 @@ class Inbox:
             except (RedisError, OSError):
                 await asyncio.sleep(0.2)
                 continue
+            self.engine.fence.check()
             for _, entries in answer or ():
                 for entry_id, fields in entries:
                     last = entry_id.decode()

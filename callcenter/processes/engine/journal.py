@@ -1,8 +1,9 @@
 """What the engine must not forget: facts, saved agents and calls, leads in flight, live documents and answers.
 
-Everything is queued in order and written in transactions by one task, so that a fact and the release of its lead are
-one step. While Redis is away the queue grows and the engine goes on; `durable()` waits until all that was queued before
-it is written, which is how an INVITE never goes out before its call is known.
+Everything is queued in order and written in steps by one task, so that a fact and the release of its lead are one; a
+step of an engine whose place another has taken is refused (`fence.py`). While Redis is away the queue grows and the
+engine goes on; `durable()` waits until all that was queued before it is written, which is how an INVITE never goes out
+before its call is known.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import redis.asyncio as aioredis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from callcenter import wire
 from callcenter.events import streams
 from callcenter.events.envelope import Envelope
+from callcenter.processes.engine.fence import Fence
 from dialer import hopper
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,18 @@ DRAIN_S = 5.0
 FACTS_LENGTH = 20_000_000  # the recorder lets go of what it has folded; more than this, and Redis itself would end
 
 Operation = tuple[Any, ...]
+
+# ARGV (number of words, words …) of each command, then the fence's epoch. Returns what was refused.
+_ALL = """
+local refused, i = {}, 1
+while i < #ARGV do
+  local n = tonumber(ARGV[i])
+  local answer = redis.pcall(unpack(ARGV, i + 1, i + n))
+  if type(answer) == 'table' and answer.err then refused[#refused + 1] = answer.err end
+  i = i + n + 1
+end
+return refused
+"""
 
 
 def agents_key(tenant: int) -> str:
@@ -72,8 +85,8 @@ def newest(batch: Sequence[Operation]) -> list[Operation]:
 class Journal:
     """Ordered writes to Redis; see the module's text."""
 
-    def __init__(self, connection: aioredis.Redis) -> None:
-        self._redis = connection
+    def __init__(self, fence: Fence) -> None:
+        self._all = fence.script(_ALL)
         self._queue: list[Operation] = []
         self._newest_live: dict[tuple[int, str], bytes] = {}  # what waits for Redis to come back
         self._taken = (0, 0)
@@ -192,19 +205,11 @@ class Journal:
     async def _write(self, batch: list[Operation]) -> None:
         while True:
             try:
-                async with self._redis.pipeline(transaction=True) as pipe:
-                    for method, *arguments in newest(batch):
-                        if method == "xadd":
-                            key, fields, id_, maxlen, approximate = arguments
-                            pipe.xadd(key, fields, id=id_, maxlen=maxlen, approximate=approximate)
-                        elif method == "zadd":
-                            pipe.zadd(arguments[0], mapping=arguments[1])
-                        elif method != "__mark__":
-                            getattr(pipe, method)(*arguments)
-                    # Inside a transaction one command's refusal leaves the others done: told, and not tried for ever.
-                    for answer in await pipe.execute(raise_on_error=False):
-                        if isinstance(answer, ResponseError):
-                            log.error("redis refused a write: %s", answer)
+                # All of it is one step, of which one command's refusal leaves the others done: told, and not tried for
+                # ever. A stale engine's is refused as a whole.
+                refused = await self._all(keys=[], args=_words(newest(batch)))
+                for error in refused or ():
+                    log.error("redis refused a write: %s", error.decode())
                 if not self.up:
                     log.info("redis is back; %d writes were kept", len(self._queue))
                 self.up = True
@@ -217,3 +222,21 @@ class Journal:
                     log.warning("redis is away, writes are kept: %s", error)
                 self.up = False
                 await asyncio.sleep(RETRY_S)
+
+
+def _words(batch: Sequence[Operation]) -> list[Any]:
+    """The batch as arguments of `_ALL`: of each command the number of its words, then the words."""
+    out: list[Any] = []
+    for method, *arguments in batch:
+        if method == "__mark__":
+            continue
+        if method == "xadd":
+            key, fields, id_, most, _ = arguments
+            words = ["XADD", key, "MAXLEN", "~", most, id_, *(w for pair in fields.items() for w in pair)]
+        elif method == "zadd":
+            key, scores = arguments
+            words = ["ZADD", key, *(w for member, score in scores.items() for w in (score, member))]
+        else:
+            words = [method.upper(), *arguments]
+        out += [len(words), *words]
+    return out

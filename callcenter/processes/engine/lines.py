@@ -13,6 +13,7 @@ from callcenter.config import Config
 from callcenter.telephony import ports as p
 
 if TYPE_CHECKING:
+    from callcenter.processes.engine.fence import Fence
     from callcenter.processes.engine.journal import Journal
     from callcenter.processes.engine.tenant import Tenant
 
@@ -23,6 +24,7 @@ class Lines:
     """What the engine does about the legs of calls; a part of `shell.Engine`."""
 
     config: Config
+    fence: Fence
     sip: p.SipPort
     media: p.MediaPort
     journal: Journal
@@ -89,6 +91,7 @@ class Lines:
             if self._still_wanted(tenant, call_id) is None:
                 self.media.delete_port(fx.call_port(call_id))
                 return
+            self.fence.check()  # nothing that was told to Redis before a pause counts after it
             self.sip.originate(
                 leg_id, call.trunk_id, call.dialed, call.caller_id, p.Sdp(address, codec), call.ring_timeout_s
             )

@@ -35,7 +35,7 @@ class Placing:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._placing: set[tuple[int, int | None]] = set()  # tenant and lead, while a port is opened
-        self._give_back = engine.redis.register_script(hopper.GIVE_BACK)
+        self._give_back = engine.fence.script(hopper.GIVE_BACK)
 
     def _refuse(self, tenant: Tenant, entry: dict[str, Any], refused: Refused, now: float) -> None:
         fact = LeadRefused(

@@ -26,6 +26,7 @@ from callcenter.events.envelope import FACTS
 from callcenter.processes.engine.asking import Asking
 from callcenter.processes.engine.audio import Audio
 from callcenter.processes.engine.desk_phones import PREFIX, DeskPhones
+from callcenter.processes.engine.fence import Fence
 from callcenter.processes.engine.inbound import Inbound
 from callcenter.processes.engine.journal import Journal, tickets_key, today_key
 from callcenter.processes.engine.lines import Lines
@@ -52,7 +53,8 @@ class Engine(Lines):
         self.config, self.redis = config, connection
         self.sip, self.media, self.edge = sip, media, edge
         self.prompts = prompts
-        self.journal = Journal(connection)
+        self.fence = Fence(connection, config.engine_id, config.redis_url)
+        self.journal = Journal(self.fence)
         self.tenants: dict[int, Tenant] = {}
         self.audio = Audio(self)
         self.inbound = Inbound(self)
@@ -96,6 +98,7 @@ class Engine(Lines):
 
     def on_sip(self, event: p.SipEvent) -> None:
         """From the SIP adapter."""
+        self.fence.check()
         if isinstance(event, p.TrunkHealth):
             self.trunk_health[event.trunk_id] = event
             for tenant in self.tenants.values():
@@ -132,6 +135,7 @@ class Engine(Lines):
 
     def on_media(self, event: p.MediaEvent) -> None:
         """From the media client."""
+        self.fence.check()
         now = wall_s()
         if isinstance(event, p.MediaUp):
             self._media_down.discard(event.worker)
@@ -150,6 +154,7 @@ class Engine(Lines):
 
     def on_edge(self, event: p.EdgeEvent) -> None:
         """From the browser edge."""
+        self.fence.check()
         tenant_id, _, user_id = event.session_id.partition("-")
         tenant = self.tenants.get(int(tenant_id))
         if tenant is None:
@@ -292,6 +297,7 @@ class Engine(Lines):
             self._timer = asyncio.get_running_loop().call_later(delay, self._fire)
 
     def _fire(self) -> None:
+        self.fence.check()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
