@@ -87,7 +87,8 @@ def spend(tenant: int) -> None:
 
 def into_chinese(page: Page) -> None:
     page.get_by_role("button", name="Language").click()
-    page.get_by_role("menuitem", name="简体中文").click()
+    with page.expect_response(lambda r: r.request.method == "PATCH"):  # kept, before the page is left
+        page.get_by_role("menuitem", name="简体中文").click()
     expect(page.get_by_role("button", name="语言")).to_be_visible()
 
 
@@ -137,6 +138,7 @@ def test_an_owner_orders_the_operator_credits_and_the_owners_page_shows_it_by_it
     spend(tenant)
     owner.goto(f"{address}/balance/deductions")
     expect(owner.get_by_role("status").first).to_contain_text("¥60.10")
+    expect(owner.get_by_role("region", name="SMS")).to_be_visible()
     expect(owner.get_by_role("row", name=re.compile("Marketing"))).to_contain_text("-¥60.00")
     shot(owner, "deductions")
     owner.goto(f"{address}/balance/statement")
@@ -174,6 +176,7 @@ def _correct(operator: Page, address: str) -> None:
     panel.get_by_label("Amount in CNY").fill("50")
     panel.get_by_role("button", name="Take ¥50.00 away").click()
     expect(panel).to_contain_text("MMS ¥0.00")
+    expect(operator.get_by_text("The balance of Acme is corrected by -¥50.00.")).to_be_visible()
     shot(operator, "operator_correct")
 
 
