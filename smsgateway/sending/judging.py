@@ -166,7 +166,7 @@ def judge(
     routes: dict[str, Chosen | None] = {}
     verdicts = _verdicts(session, job, drafts, now, routes)
     out = []
-    left = available_minor
+    left, short = available_minor, False
     for d, verdict in zip(drafts, verdicts, strict=True):
         judged = Judged(
             d.recipient, None if d.text == job.body else d.text, d.text, d.encoding, d.segments,
@@ -174,7 +174,9 @@ def judge(
             verdict.until if isinstance(verdict, Hold) else d.due, verdict, d.missing,
         )  # fmt: skip
         if left is not None and not isinstance(verdict, Refusal | NeedsApproval):
-            if judged.cost_minor > left:
+            if short or judged.cost_minor > left:
+                # The purse pays from the first on as far as it goes: nobody overtakes a text that it can't pay.
+                short = True
                 judged = refused_for_balance(judged, left)
             else:
                 left -= judged.cost_minor
