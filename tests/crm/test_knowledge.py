@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.promise("A4")
 NOW = datetime(2026, 5, 4, 4, 0, tzinfo=UTC)
 DAY = date(2026, 5, 4)
 FAST_S = 0.05
+ROUNDS = 8
 
 
 @dataclass
@@ -222,6 +225,12 @@ def test_categories_go_three_levels_deep_and_are_deleted_empty(desk: Desk) -> No
     categories.delete_category(s, actor, top.id)
 
 
+def worked_s(backend: int) -> float:
+    """Seconds that this process and a PostgreSQL process have worked: unlike a clock's, the same on a busy machine."""
+    user, system = Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return time.process_time() + (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_search_over_five_thousand_articles_takes_less_than_a_twentieth_of_a_second(desk: Desk) -> None:
     rng = random.Random(7)
     english = [f"word{i}" for i in range(3000)]
@@ -246,6 +255,7 @@ def test_a_search_over_five_thousand_articles_takes_less_than_a_twentieth_of_a_s
             "words": [" ".join([*texts.lexemes(b), own]) for b in bodies],
         },
     )  # fmt: skip
+    backend = desk.session.scalar(select(func.pg_backend_pid())) or 0
     for search, count in [
         ("refund", 20),
         ("退款政策", 20),
@@ -253,13 +263,12 @@ def test_a_search_over_five_thousand_articles_takes_less_than_a_twentieth_of_a_s
         ("article 4999", 1),
         ("cust", 5000),
     ]:
-        took = []
-        for _ in range(6):
-            begun = time.perf_counter()
+        begun = worked_s(backend)
+        for _ in range(ROUNDS):
             query = queries.articles(desk.session, desk.actor, queries.Filter(search=search), DAY)
             page, total = queries.page_of(desk.session, query, page=1, per_page=50)
-            took.append(time.perf_counter() - begun)
             desk.session.expunge_all()
+        took_s = (worked_s(backend) - begun) / ROUNDS
         assert len(page) == min(50, total)
         assert count is None or total == count
-        assert min(took) < FAST_S, f"{search}: {took}"
+        assert took_s < FAST_S, f"{search}: {took_s}"
