@@ -110,12 +110,11 @@ class TopUpOrder(Base, Numbered, TenantOwned, Stamped):
 
 class PurseMark(Base, TenantOwned):
     """How far an account's ledger is in its roll-up: all entries up to `through_id`, by the days of `time_zone`. Of
-    another zone than the enterprise's it counts for nothing, and is made anew (`rollup.py`)."""
+    another zone than the enterprise's it counts for nothing, and is made anew (`rollup.py`). Here as in the roll-up no
+    foreign key guards the account: its lock would keep bookings waiting while they are folded."""
 
     __tablename__ = "purse_mark"
-    account_id: Mapped[int] = mapped_column(
-        BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     time_zone: Mapped[str] = mapped_column(Text)
     through_id: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
@@ -126,9 +125,7 @@ class PurseDay(Base, TenantOwned):
     given back; `spendings`: how many entries they are of."""
 
     __tablename__ = "purse_day"
-    account_id: Mapped[int] = mapped_column(
-        BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     day: Mapped[date] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     purpose: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -151,9 +148,7 @@ class PurseSendDay(Base, TenantOwned):
 
     __tablename__ = "purse_send_day"
     __table_args__ = (Index("ix_purse_send_day_account_last", "account_id", "last_at"),)
-    account_id: Mapped[int] = mapped_column(
-        BigInteger, ForeignKey("purse_account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     send_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     day: Mapped[date] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

@@ -76,9 +76,6 @@ def _owned(table: str) -> tuple[sa.Column[int] | sa.ForeignKeyConstraint, ...]:
     return (
         sa.Column('tenant_id', sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ['account_id'], ['purse_account.id'], name=op.f(f'fk_{table}_account_id'), ondelete='CASCADE'
-        ),
-        sa.ForeignKeyConstraint(
             ['tenant_id'], ['enterprise.id'], name=op.f(f'fk_{table}_tenant_id'), ondelete='CASCADE'
         ),
     )
