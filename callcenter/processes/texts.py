@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -284,11 +284,11 @@ async def run_carriers(group: str, stop: asyncio.Event) -> None:
         claim.let_go()
 
 
-async def _until_signal(work: Callable[[asyncio.Event], object]) -> None:
+async def _until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await work(stop)  # type: ignore[misc]
+    await work(stop)
 
 
 def main(words: Sequence[str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import logging
 import re
 from collections.abc import Mapping
@@ -22,9 +21,9 @@ from smsgateway.carriers import answers
 from smsgateway.carriers import http_words as language
 from smsgateway.carriers import settings as declared
 from smsgateway.carriers.models import TextCarrier
+from smsgateway.carriers.pooled import Pooled
 from smsgateway.carriers.port import (
     Accepted,
-    Health,
     Inbound,
     Listener,
     Lost,
@@ -124,54 +123,30 @@ def make(carrier: TextCarrier, listener: Listener) -> HttpCarrier:
     return HttpCarrier(declared.whole(SETTINGS, carrier.settings), listener, carrier.window)
 
 
-class HttpCarrier:
+class HttpCarrier(Pooled):
     """A `Carrier` over one pool of HTTP connections."""
 
     def __init__(self, settings: Mapping[str, Any], listener: Listener, window: int) -> None:
-        self.settings = settings
-        self.listener = listener
-        self._window = window
+        super().__init__(settings, listener, window, FAILURES_TO_DOWN)
         self._accepted = frozenset(int(w) for w in language.words(settings["accepted_statuses"]))
         self._again = frozenset(int(w) for w in language.words(settings["again_statuses"]))
         self._again_codes = frozenset(w.lower() for w in language.words(settings["again_codes"]))
         self._values = frozenset(w.lower() for w in language.words(settings["accepted_values"]))
-        self._client: aiohttp.ClientSession | None = None
-        self._failures = 0
         self._probe: asyncio.Task[None] | None = None
-        self._out = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    async def start(self) -> None:
-        """Open the pool. An HTTP carrier is up until it fails `FAILURES_TO_DOWN` times in a row."""
-        self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._window),
-            timeout=aiohttp.ClientTimeout(total=float(self.settings["timeout_s"])),
-        )
-        self.listener.health(Health(True, "ready", 1, 1))
 
     async def stop(self, grace_s: float) -> None:
         """Wait for what is out, and close."""
         if self._probe is not None:
             self._probe.cancel()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), grace_s)
-        if self._client is not None:
-            await self._client.close()
+        await super().stop(grace_s)
 
     async def submit(self, text: Outgoing) -> Outcome:
         """One request. Nothing was sent for certain when no connection could be made; everything else that ends
         without an answer is lost."""
-        if self._client is None:
+        if self.client is None:
             return Returned("closed")
-        self._out += 1
-        self._idle.clear()
-        try:
-            return await self._ask(self._client, text)
-        finally:
-            self._out -= 1
-            if not self._out:
-                self._idle.set()
+        with self.out():
+            return await self._ask(self.client, text)
 
     async def _ask(self, client: aiohttp.ClientSession, text: Outgoing) -> Outcome:
         url, body, headers = self.request(text)
@@ -190,7 +165,7 @@ class HttpCarrier:
         if isinstance(outcome, Lost):
             self._failed(f"answered {answer.status}")
         else:
-            self._well()
+            self.well()
         return outcome
 
     def request(self, text: Outgoing) -> tuple[str, bytes | None, dict[str, str]]:
@@ -240,29 +215,21 @@ class HttpCarrier:
         return Rejected(code[:40], document.text[:MAX_ERROR] or f"HTTP {status}")
 
     def _failed(self, detail: str) -> None:
-        self._failures += 1
-        if self._failures == FAILURES_TO_DOWN:
-            self.listener.health(Health(False, detail, 0, 1))
+        if self.failed(detail):
             self._probe = asyncio.get_running_loop().create_task(self._look())
-
-    def _well(self) -> None:
-        if self._failures >= FAILURES_TO_DOWN:
-            self.listener.health(Health(True, "ready", 1, 1))
-        self._failures = 0
 
     async def _look(self) -> None:
         """Whether a connection can be made again: nothing is asked, so nothing is sent."""
         url = urlsplit(language.render(self.settings["url"], {}, "url"))
         port = url.port or (443 if url.scheme == "https" else 80)
-        while self._failures >= FAILURES_TO_DOWN:
+        while self.down:
             await asyncio.sleep(PROBE_S)
             try:
                 _, writer = await asyncio.wait_for(asyncio.open_connection(url.hostname, port), PROBE_S)
                 writer.close()
             except (OSError, TimeoutError):
                 continue
-            self._failures = FAILURES_TO_DOWN - 1  # one more failure, and it is down again
-            self.listener.health(Health(True, "ready", 1, 1))
+            self.hope("ready")
 
 
 def receipts(settings: Mapping[str, Any], document: language.Document, now: float) -> list[Receipt]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import logging
 import uuid
 from collections.abc import Mapping
@@ -24,11 +23,11 @@ from smsgateway.carriers import answers, images
 from smsgateway.carriers import mm7_soap as soap
 from smsgateway.carriers import settings as declared
 from smsgateway.carriers.models import TextCarrier
+from smsgateway.carriers.pooled import Pooled
 from smsgateway.carriers.port import (
     Accepted,
     Attachment,
     Carrier,
-    Health,
     Inbound,
     Listener,
     Lost,
@@ -85,50 +84,24 @@ def make(carrier: TextCarrier, listener: Listener) -> Carrier:
     return Mm7(declared.whole(SETTINGS, carrier.settings), listener, carrier.window)
 
 
-class Mm7:
+class Mm7(Pooled):
     """A `Carrier` for MMS."""
 
     def __init__(self, settings: Mapping[str, Any], listener: Listener, window: int) -> None:
-        self.settings, self.listener = settings, listener
-        self._window = window
-        self._client: aiohttp.ClientSession | None = None
-        self._failures = 0
-        self._out = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    async def start(self) -> None:
-        """Open the pool; up until it fails some times in a row."""
-        self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._window),
-            timeout=aiohttp.ClientTimeout(total=float(self.settings["timeout_s"])),
-        )
-        self.listener.health(Health(True, "ready", 1, 1))
-
-    async def stop(self, grace_s: float) -> None:
-        """Wait for what is out, and close."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), grace_s)
-        if self._client is not None:
-            await self._client.close()
+        super().__init__(settings, listener, window, FAILURES_TO_DOWN)
 
     async def submit(self, text: Outgoing) -> Outcome:
         """Send an MMS."""
         if text.kind is not Kind.MMS:
             return Rejected("kind", "This carrier takes multimedia messages only.")
-        if self._client is None:
+        if self.client is None:
             return Returned("closed")
-        self._out += 1
-        self._idle.clear()
-        try:
-            kind, body = await asyncio.to_thread(self.request, text)
-            return await self._post(self._client, kind, body)
-        except (images.NoPicture, OSError) as error:
-            return Rejected("media", str(error)[:200])
-        finally:
-            self._out -= 1
-            if not self._out:
-                self._idle.set()
+        with self.out():
+            try:
+                kind, body = await asyncio.to_thread(self.request, text)
+                return await self._post(self.client, kind, body)
+            except (images.NoPicture, OSError) as error:
+                return Rejected("media", str(error)[:200])
 
     def request(self, text: Outgoing) -> tuple[str, bytes]:
         """Content type and body for `text`. Reads its files and makes pictures fit; raises NoPicture, OSError."""
@@ -193,9 +166,7 @@ class Mm7:
         except soap.Malformed as error:
             self._failed(f"an answer that can't be read: {error}")
             return Lost()
-        if self._failures >= FAILURES_TO_DOWN:
-            self.listener.health(Health(True, "ready", 1, 1))
-        self._failures = 0
+        self.well()
         if said.code in soap.SUCCESS:
             ref = normalise(said.message_id)
             return Accepted((ref,) if ref else ())
@@ -204,16 +175,9 @@ class Mm7:
         return Rejected(str(said.code), said.text or "refused by the carrier")
 
     def _failed(self, detail: str) -> None:
-        self._failures += 1
-        if self._failures == FAILURES_TO_DOWN:
-            self.listener.health(Health(False, detail, 0, 1))
+        if self.failed(detail):
             # Nothing but a message tells whether it is back: let the next one try after a while.
-            asyncio.get_running_loop().call_later(AGAIN_S * 2, self._hope)
-
-    def _hope(self) -> None:
-        if self._failures >= FAILURES_TO_DOWN:
-            self._failures = FAILURES_TO_DOWN - 1
-            self.listener.health(Health(True, "trying again", 1, 1))
+            asyncio.get_running_loop().call_later(AGAIN_S * 2, self.hope, "trying again")
 
 
 def receipt(told: soap.Incoming, now: float) -> Receipt | None:

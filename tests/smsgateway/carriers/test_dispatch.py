@@ -17,7 +17,8 @@ from callcenter.clock import utc_now, wall_s
 from callcenter.db.session import platform_session, tenant_session
 from crm.models import BlacklistEntry
 from smsgateway import route_table
-from smsgateway.carriers import dispatch, flushing, recovering, sweeping
+from smsgateway.carriers import dispatch, flushing, orphans, recovering, sweeping
+from smsgateway.carriers.claim import Claim
 from smsgateway.carriers.handed import Handed, file_of
 from smsgateway.carriers.leases import Leases, Waiting
 from smsgateway.carriers.policies import Doubt, Policy
@@ -452,6 +453,29 @@ def test_after_a_crash_only_what_was_handed_over_is_in_doubt(tmp_path: Path, acm
     with platform_session() as session:
         assert recovering.recover(session, {carrier: Policy()}, tmp_path).doubtful == 1
     assert states() == {"queued": 7, "submitted": 1, "failed": 1, "doubtful": 1}
+    adds_up()
+
+
+@pytest.mark.promise("P4")
+def test_a_journal_of_another_machine_is_waited_for_and_a_carrier_that_runs_is_left_alone(
+    tmp_path: Path, acme: int
+) -> None:
+    carrier = gateway.carrier("gone", "demo")
+    queue(acme, carrier, gateway.phones(3))
+    with platform_session() as session:
+        Leases("g/dead").take(session, carrier, {0: 10, 1: 10, 2: 10}, utc_now())
+    found = orphans.Orphans(tmp_path)
+    assert found.recover(0.0) == 0  # it is enabled
+    with platform_session() as session:
+        session.execute(text("DELETE FROM text_route"))
+        session.execute(text("DELETE FROM text_carrier"))
+    assert found.recover(1.0) == found.recover(60.0) == 0
+    running = Claim([carrier])
+    assert running.take()
+    assert found.recover(61.0) == 0
+    running.let_go()
+    assert found.recover(62.0) == 3
+    assert states() == {"doubtful": 3}
     adds_up()
 
 
