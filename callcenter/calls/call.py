@@ -207,6 +207,11 @@ class Call:
         return self.port_id or f"call-{self.call_id}"
 
     @property
+    def answering(self) -> bool:
+        """Come in, and our 200 is on its way or waits for its ACK."""
+        return self.state is CallState.PLACED and self.dialog is not None and self.dialog.get("state") == "answering"
+
+    @property
     def in_flight(self) -> bool:
         """Placed and not yet answered."""
         return self.state is CallState.PLACED

@@ -273,6 +273,9 @@ class Floor(Trying):
                 if call.recording_id:
                     self._do(fx.StopRecord(call.recording_id))
             return
+        if call.answering and call.hanging_up_since is None:
+            self._timer(call, "setup", now + ACK_S)
+            return
         if self.restore_given(call, now) or self._restore_waiting(call, now):
             return
         if call.dialog is not None:

@@ -101,8 +101,8 @@ class Sdp:
 @dataclass(frozen=True)
 class Dialog:
     """All that is needed to end a dialog, or cancel it early, by another process after this one died. Plain strings so
-    that it lies in Redis. `state` is "early" (INVITE sent) or "confirmed" (answered). `headers` is the adapter's
-    own."""
+    that it lies in Redis. `state` is "early" (INVITE sent), "answering" (our 200 is sent, or about to be) or
+    "confirmed" (answered). `headers` is the adapter's own."""
 
     leg_id: str
     trunk_id: int
@@ -270,13 +270,17 @@ class SipPort(Protocol):
     def accept(self, leg_id: str, local: Sdp, ring_only: bool = False) -> None:
         """Answer an inbound leg with 200, or with 180 if `ring_only`."""
 
+    def prepare(self, leg_id: str, local: Sdp) -> Dialog | None:
+        """The dialog that `accept` with `local` begins, "answering" until its ACK: stored before, it lets a successor
+        go on with a call that is lost otherwise between the two. None if there is nothing to be stored yet."""
+
     def reject(self, leg_id: str, status: int, reason: str) -> None:
         """Refuse an inbound leg."""
 
     def adopt(self, dialog: Dialog) -> None:
         """Take up a leg of an engine that died: a confirmed one goes on (its BYE is answered and told as LegEnded,
-        `hangup` sends BYE), an early one is cancelled, and a late 200 for it is acknowledged and hung up; either ends
-        with LegEnded."""
+        `hangup` sends BYE), an answering one is answered until its ACK comes (LegAnswered), an early one is cancelled,
+        and a late 200 for it is acknowledged and hung up. Each ends with LegEnded."""
 
 
 # -------------------------------------------------------------------------------------------------------- media

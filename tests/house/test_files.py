@@ -11,7 +11,7 @@ MOST_LINES = 400
 # Longer files, each with what it may grow to and why it is one file all the same.
 LONG: dict[str, tuple[int, str]] = {
     "callcenter/telephony/ports.py": (
-        500,
+        510,
         "the contract of three peers, mostly docstrings, read as one",
     ),
     "callcenter/telephony/media/worker.py": (430, "one method for each command of the media protocol, one dispatcher"),

@@ -272,3 +272,26 @@ def test_a_call_for_an_enterprise_that_is_not_taken_up_yet_may_be_tried_again(sc
         assert ("reject", ("L9", 503, "Service Unavailable")) in s.sip.told
 
     scene(story)
+
+
+@pytest.mark.promise("P4", "I1")
+def test_a_call_between_200_and_ack_is_stored_before_and_goes_on_in_a_successor(scene: Scene) -> None:
+    async def story(s: SimpleNamespace) -> None:
+        available(s)
+        answering = p.Dialog("L1", 1, "x@host", "answering", {})
+        s.sip.prepare = lambda leg_id, local: answering if leg_id == "L1" else None
+        invite(s)
+        await until(lambda: s.sip.names().count("accept") == 2)
+        saved = wire.from_json(await s.redis.hget(calls_key(TENANT), "L1"), Call)
+        assert saved.answering, "what a successor needs was there before the 200"
+        del s.tenant.floor.calls["L1"]
+        s.tenant.floor.timers.cancel_all("call", "L1")
+        await restore._calls(s.engine, s.tenant)
+        assert ("adopt", (answering,)) in s.sip.told and ("take_up", ("call-L1",)) in s.media.told
+        call = s.tenant.floor.calls["L1"]
+        assert s.tenant.floor.reconcile(wall_s()) == []
+        acknowledged(s)
+        assert call.offered_to == AGENT, "it goes where its number's rules sent it"
+        assert await facts(s, "call.ended") == []
+
+    scene(story)

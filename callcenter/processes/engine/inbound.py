@@ -16,6 +16,7 @@ from callcenter import log as logs
 from callcenter import wire
 from callcenter.calls import effects as fx
 from callcenter.calls.call import Call
+from callcenter.calls.party_views import plain
 from callcenter.clock import wall_s
 from callcenter.log import mask_numbers
 from callcenter.numbers.asking import ask_caller
@@ -139,14 +140,22 @@ class Inbound:
         self.engine.apply(tenant)
 
     async def answer(self, tenant: Tenant, call_id: str) -> None:
-        """200, once the call is known for good."""
-        await self.engine.journal.durable()
-        call = tenant.floor.calls.get(call_id)
-        if call is None or call.hanging_up_since is not None:
+        """200, once the call is known for good, with all that a successor needs to go on with it before its ACK."""
+        engine, call = self.engine, tenant.floor.calls.get(call_id)
+        if call is None:
             return
         try:
-            address = await self.engine.media.create_port(fx.call_port(call_id))  # it is there: its address
-            self.engine.sip.accept(call_id, p.Sdp(address, call.codec))
+            address = await engine.media.create_port(fx.call_port(call_id))  # it is there: its address
+            local = p.Sdp(address, call.codec)
+            dialog = engine.sip.prepare(call_id, local)
+            if dialog is not None:
+                call.dialog = plain(dialog)
+                engine.journal.call(tenant.id, call_id, call)
+            await engine.journal.durable()
+            if tenant.floor.calls.get(call_id) is not call or call.hanging_up_since is not None:
+                return
+            engine.fence.check()
+            engine.sip.accept(call_id, local)
         except (RuntimeError, KeyError) as error:
             log.error("call %s can't be answered: %s", call_id, error)
             tenant.floor.hang_up(call, "system", wall_s())

@@ -131,7 +131,8 @@ async def _calls(engine: Engine, tenant: Tenant) -> None:
             if "~" in dialog.leg_id:
                 tenant.tried[call.call_id] = [call.trunk_id] * (int(dialog.leg_id.split("~")[1]) + 1)
             engine.sip.adopt(dialog)
-        goes_on = call.state not in (CallState.PLACED, CallState.IDENTIFYING, CallState.ENDED)
+        lost = (CallState.PLACED, CallState.IDENTIFYING, CallState.ENDED)
+        goes_on = call.state not in lost or call.answering
         heard = True
         if goes_on:
             try:

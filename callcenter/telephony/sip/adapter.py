@@ -21,6 +21,7 @@ from callcenter.telephony.phones import PREFIX, PhoneCall, PhoneSpec, Registrati
 from callcenter.telephony.ports import Cause, Dialog, Sdp, SipEvent, TrunkSpec
 from callcenter.telephony.sip import sdp as sdps
 from callcenter.telephony.sip.admission import Admission, Refusal
+from callcenter.telephony.sip.answering import ANSWERING, AnsweringLeg
 from callcenter.telephony.sip.calls import Call
 from callcenter.telephony.sip.dialog import ALLOW, DialogData, display_name, user_part
 from callcenter.telephony.sip.gate import Gate
@@ -184,25 +185,20 @@ class SippyPort:
         call.originate(local, ring_timeout_s, identity)
 
     def hangup(self, leg_id: str) -> None:
-        call = self._legs.get(leg_id)
-        if call is not None:
+        if (call := self._leg(leg_id)) is not None:
             call.hangup()
-        elif leg_id not in self._finished:
-            raise KeyError(leg_id)
 
     def send_hold(self, leg_id: str, local: Sdp) -> None:
-        call = self._legs.get(leg_id)
-        if call is not None:
+        if (call := self._leg(leg_id)) is not None:
             call.midcall.send_hold(self._seen_from_outside(local))
-        elif leg_id not in self._finished:
-            raise KeyError(leg_id)
 
     def ask(self, leg_id: str) -> None:
-        call = self._legs.get(leg_id)
-        if call is not None:
+        if (call := self._leg(leg_id)) is not None:
             call.midcall.ask()
-        elif leg_id not in self._finished:
-            raise KeyError(leg_id)
+
+    def prepare(self, leg_id: str, local: Sdp) -> Dialog | None:
+        call = self._inbound(leg_id)
+        return call.prepare(self._seen_from_outside(local)) if call is not None else None
 
     def accept(self, leg_id: str, local: Sdp, ring_only: bool = False) -> None:
         call = self._inbound(leg_id)
@@ -221,6 +217,10 @@ class SippyPort:
             return
         data = DialogData.from_port(dialog)
         spec = self._trunks.spec_or_none(dialog.trunk_id) if dialog.trunk_id else towards(data.destination)
+        if dialog.state == ANSWERING:
+            self._add(answering := AnsweringLeg(self._line, dialog, spec))
+            answering.answer_again()
+            return
         call = Call(self._line, dialog.leg_id, dialog.trunk_id, spec, data)
         self._add(call)
         call.adopt(dialog.state == "confirmed")
@@ -235,6 +235,12 @@ class SippyPort:
         return len(self._legs)
 
     # -------------------------------------------------------------------------------------------------------- tables
+
+    def _leg(self, leg_id: str) -> Call | None:
+        call = self._legs.get(leg_id)
+        if call is None and leg_id not in self._finished:
+            raise KeyError(leg_id)
+        return call
 
     def _inbound(self, leg_id: str) -> InboundLeg | None:
         call = self._legs.get(leg_id)
@@ -363,6 +369,12 @@ class SippyPort:
         """Called by `Transactions` for a response to a request of ours: its branch is known to our peer only."""
         if self._gate is not None:
             self._gate.learn(host, monotonic_s())
+
+    def on_ack(self, req: Any) -> None:
+        """Called by `Transactions` for an ACK of a 200 that a former process sent."""
+        call = self._dialogs.get(str(req.getHFBody("call-id")))
+        if isinstance(call, AnsweringLeg) and call.data.local_tag == req.getHFBody("to").getTag():
+            call.acknowledged()
 
     def on_stray(self, resp: Any, source: Address) -> None:
         """Called by `Transactions` for a final response to an INVITE that no transaction waits for. From a stranger it

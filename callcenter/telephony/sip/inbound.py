@@ -7,8 +7,9 @@ from secrets import randbelow, token_hex
 from typing import Any
 
 from callcenter.clock import wall_s
-from callcenter.telephony.ports import InboundCall, MediaAddress, Sdp, TrunkSpec
+from callcenter.telephony.ports import Dialog, InboundCall, MediaAddress, Sdp, TrunkSpec
 from callcenter.telephony.sip import sdp as sdps
+from callcenter.telephony.sip.answering import answering_dialog
 from callcenter.telephony.sip.calls import Call
 from callcenter.telephony.sip.dialog import ALLOW, DialogData, user_part
 from callcenter.telephony.sip.leg import LegBook, LegState
@@ -83,20 +84,34 @@ class InboundLeg(Call):
             resp = response(self._req, 180, "Ringing", contact=self.data.contact, to_tag=self.to_tag)
             self.line.transactions.sendResponse(resp, self._transaction)
 
+    def prepare(self, local: Sdp) -> Dialog | None:
+        """The dialog that `answer` with `local` begins, to be stored before. None if the call is gone, or if the caller
+        lets us offer: only his ACK will say where he listens."""
+        if self.book.state is not LegState.OFFERED or self._caller_offer is None:
+            return None
+        resp, local = self._final(local)
+        text = resp.localStr(self._transaction.userv.getSIPaddr(), compact=False)
+        confirmed = replace(self.data, local_sdp=local).to_port(self.leg_id, self.trunk_id, True)
+        return answering_dialog(confirmed, text, resp.getHFBody("via").getTAddr(), self._caller_offer)
+
     def answer(self, local: Sdp) -> None:
         """Send 200 with `local`; the leg is up with its ACK. Nothing happens if the call is gone."""
         if not self.book.accept():
             return
-        offer = self._caller_offer
-        session = self.data.session
+        resp, local = self._final(local)
+        self.data = replace(self.data, local_sdp=local)
+        self.line.transactions.sendResponse(resp, self._transaction, ack_cb=self._acknowledged)
+
+    def _final(self, local: Sdp) -> tuple[Any, Sdp]:
+        """The 200, and our side of the media as it says."""
+        offer, session = self._caller_offer, self.data.session
         if offer is not None:
             text = sdps.answer(local, offer, session)
             local = replace(local, codec=offer.codec)
         else:
             text = sdps.offer(local, session)
-        self.data = replace(self.data, local_sdp=local)
         resp = response(self._req, 200, "OK", contact=self.data.contact, allow=ALLOW, body=text, to_tag=self.to_tag)
-        self.line.transactions.sendResponse(resp, self._transaction, ack_cb=self._acknowledged)
+        return resp, local
 
     def _acknowledged(self, ack: Any) -> None:
         sdp = self._caller_offer

@@ -53,6 +53,9 @@ class Handler(Protocol):
     def on_request(self, request: Any, transaction: Any) -> Any:
         """A new request (no CANCEL, no retransmission). Return None or (response or None, on_cancel, on_no_ack)."""
 
+    def on_ack(self, request: Any) -> None:
+        """An ACK that no transaction waits for: of a 200 that another process sent."""
+
     def on_stray(self, response: Any, source: Address) -> None:
         """A final response to an INVITE that no transaction waits for."""
 
@@ -244,6 +247,8 @@ class Transactions(SipTransactionManager):
             via.params["rport"] = str(remote.address[1])
         request.rtime = MonoTime()
         request.setSource(remote)
+        if request.getMethod() == "ACK" and request.getTId(wTTG=True) not in self.tserver:
+            self.handler.on_ack(request)
         try:
             self.incomingRequest(request, checksum, tids, self.server)
         except Exception:

@@ -11,7 +11,20 @@ from pathlib import Path
 import pytest
 
 from callcenter.telephony.ports import Cause, Dialog, LegAnswered, LegEnded, LegUpdated, TrunkHealth, TrunkSpec
-from tests.sip.sipp import Sipp, free_port, pause, recv, request, scenario, sdp, send, send_reply, send_to_invite
+from tests.sip.sipp import (
+    Sipp,
+    follow,
+    free_port,
+    pause,
+    recv,
+    request,
+    scenario,
+    sdp,
+    send,
+    send_reply,
+    send_to_invite,
+    start,
+)
 from tests.telephony.sip.harness import Engine, run, running, trunk
 
 pytestmark = [pytest.mark.interop, pytest.mark.promise("P4")]
@@ -171,6 +184,47 @@ def test_failure_of_a_call_that_nobody_remembers_is_acknowledged() -> None:
         async with running(own) as engine:
             engine.port.set_trunks({1: trunk(carrier.port)})
             result = await carrier.finish()
+        assert (result.successful, result.failed) == (1, 0), result.errors
+
+    run(check())
+
+
+async def _die_while_answering(own_port: int, port: int) -> asyncio.subprocess.Process:
+    """An engine that answers who calls it, prints the dialog beforehand, and is killed by the test."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.telephony.sip.doomed_engine", str(own_port), str(port), "--answers",
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.mark.promise("I1")
+@pytest.mark.parametrize("sent", ["lost", "unacknowledged"])
+def test_a_call_whose_engine_dies_between_200_and_ack_is_answered_by_its_successor(sent: str) -> None:
+    """The 200 never went out, or was out and its ACK came to nobody: SIPp sends that when the 200 comes again."""
+    again = (recv(200, save=True),) if sent == "unacknowledged" else ()
+
+    async def check() -> None:
+        own, port = free_port(), free_port()
+        doomed = await _die_while_answering(own, port)
+        assert doomed.stdout is not None
+        assert await asyncio.wait_for(doomed.stdout.readline(), 10) == b"up\n"
+        steps = (start(body=sdp()), recv(100), recv(180), recv(200, save=True), *again, follow("ACK"))
+        caller = await Sipp.start(
+            scenario(*steps, pause(100), follow("BYE", cseq=2), recv(200)), remote=("127.0.0.1", own), port=port,
+            extra=("-nr",) if again else (),
+        )  # fmt: skip
+        dialog = Dialog(**json.loads(await asyncio.wait_for(doomed.stdout.readline(), 10)))
+        if sent == "unacknowledged":
+            assert await asyncio.wait_for(doomed.stdout.readline(), 10) == b"sent\n"
+        doomed.send_signal(signal.SIGKILL)
+        await doomed.wait()
+        async with running(own) as engine:
+            _adopt(engine, dialog, trunk(port))
+            answered = await engine.wait(LegAnswered)
+            ended = await engine.ended(answered.leg_id)
+            result = await caller.finish()
+        assert answered.dialog.state == "confirmed" and answered.sdp.address.port == 18000
+        assert (ended.cause, ended.by_us) == (Cause.NORMAL, False)
         assert (result.successful, result.failed) == (1, 0), result.errors
 
     run(check())
