@@ -3,7 +3,7 @@ export default {
     title: "SIP phones",
     text: "Desk phones and softphones of users, to speak with in place of the browser.",
     add: "Add SIP phone",
-    search: "Name or user name of the phone",
+    search: "Name or user name",
     none: "No SIP phones yet",
     none_found: "No SIP phone found",
     none_text: "A phone that a user has on the desk registers here and takes the place of the browser's phone.",

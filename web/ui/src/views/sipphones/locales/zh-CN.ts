@@ -3,7 +3,7 @@ export default {
     title: "SIP 话机",
     text: "用户的桌面话机和软电话，可代替浏览器通话。",
     add: "添加 SIP 话机",
-    search: "姓名或话机用户名",
+    search: "姓名或用户名",
     none: "还没有 SIP 话机",
     none_found: "没有找到 SIP 话机",
     none_text: "用户桌上的话机在这里注册后，即可代替浏览器电话。",
