@@ -52,6 +52,9 @@ def options(app: Flask) -> dict[str, Any]:
     """Keyword arguments for the specification of `app`'s API."""
     return {
         "extra_plugins": [_Guards(app)],
-        "info": {"description": _INTRODUCTION},
+        "info": {
+            "description": _INTRODUCTION,
+            "x-token-rate": {"per_s": limits.TOKEN_PER_S, "burst": limits.TOKEN_BURST},
+        },
         "security": [{SCHEME: []}],
     }

@@ -15,6 +15,7 @@ from callcenter.audit.models import AuditEntry
 from callcenter.auth.models import RecoveryCode, Role, SecondFactor, User
 from callcenter.clock import utc_now
 from callcenter.db.session import tenant_session
+from callcenter.tenancy import cli
 from tests.auth.authenticator import code_at
 from tests.web.conftest import PASSWORD, Browser, add_user
 
@@ -250,6 +251,14 @@ def test_nobody_resets_above_their_own_rights_nor_their_own(browser: New, owner:
     ann = browser()
     ann.sign_in("acme", "ann")
     assert ann.post(f"/api/users/{own_id}/second-factor/reset").status_code == 403
+
+
+def test_the_operator_of_the_machine_lets_an_owner_in_again(browser: New, owner: Browser, enterprise: int) -> None:
+    turn_on(owner, enterprise)
+    assert cli.main(["reset-second-factor", "ACME", "nobody"]) == 1
+    assert cli.main(["reset-second-factor", "ACME", "boss"]) == 0
+    assert owner.get("/api/auth/me").status_code == 401
+    assert browser().sign_in("acme", "boss").status_code == 200
 
 
 def test_a_disabled_user_and_a_new_password_end_the_half_done_sign_in(

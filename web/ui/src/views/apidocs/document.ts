@@ -44,7 +44,7 @@ export interface Operation {
 }
 
 export interface OpenApi {
-  info: { title: string; description?: string };
+  info: { title: string; "x-token-rate"?: { per_s: number; burst: number } };
   tags?: { name: string; description?: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };

@@ -2,7 +2,11 @@ export default {
   api_docs: {
     title: "API documentation",
     text: "Every address that other systems can ask, with what it takes and answers.",
-    search: "Search",
+    sign_in: "Everything that the pages do, they do through this API. Another system signs in with an API token, in a header of each request; it needs no cookie and no CSRF token.",
+    rate: "A token may make {per_s} requests a second, {burst} at once after a pause. Beyond that the answer is 429, and Retry-After tells how many seconds to wait.",
+    forms: "Bodies are JSON. Times are ISO 8601 with an offset, phone numbers E.164, money whole minor units. Lists come as pages with items, total, page and per_page (200 at most).",
+    errors: "What goes wrong is answered with code (stable), message, fields (what is wrong with each) and params. 401: no valid token. 403: it may not do this. 404: there is no such record. 422: a field is wrong. 503: try again in a moment.",
+    search: "Search the API",
     parts: "Parts of the API",
     parameters: "Parameters",
     body: "Body",

@@ -2,7 +2,11 @@ export default {
   api_docs: {
     title: "API 文档",
     text: "其他系统可调用的全部接口及其参数和返回值。",
-    search: "搜索",
+    sign_in: "页面的所有功能都通过此 API 实现。其他系统在每个请求头中携带 API 令牌即可，无需 Cookie 和 CSRF 令牌。",
+    rate: "每个令牌每秒最多 {per_s} 个请求，空闲后可一次发出 {burst} 个。超出时返回 429，Retry-After 为需等待的秒数。",
+    forms: "请求和返回均为 JSON。时间为带时区的 ISO 8601，电话号码为 E.164，金额为最小货币单位的整数。列表分页返回：items、total、page、per_page（最大 200）。",
+    errors: "出错时返回 code（固定不变）、message、fields（各字段的问题）和 params。401：令牌无效；403：没有权限；404：记录不存在；422：字段有误；503：请稍后重试。",
+    search: "搜索接口",
     parts: "接口分类",
     parameters: "参数",
     body: "请求体",
