@@ -52,7 +52,7 @@ export default {
   },
   phone: {
     title: "Phone",
-    device: { title: "Device", browser: "This browser", number: "Telephone", sip: "SIP phone", which: "Telephone's number", help: "It is called now and stays on the line; customers are put through to it. Hanging it up takes you off calls.", call: "Call my telephone", sip_help: "It is called now, most phones answer by themselves, and it stays on the line; customers are put through to it. Hanging it up takes you off calls.", sip_up: "It is on the line; customers are put through to it. Hanging it up takes you off calls.", sip_off: "Switch the phone on and look at its settings. How it is set up stands on your profile page.", call_sip: "Call my SIP phone" },
+    device: { title: "Device", browser: "This browser", number: "Telephone", sip: "SIP phone", which: "Telephone's number", help: "It is called now and stays on the line; customers are put through to it. Hanging it up takes you off calls.", call: "Call my telephone", sip_help: "It is called now, most phones answer by themselves, and it stays on the line; customers are put through to it. Hanging it up takes you off calls.", sip_up: "It is on the line; customers are put through to it. Hanging it up takes you off calls.", sip_off: "Switch the phone on and look at its settings. How it is set up stands on the page My account.", call_sip: "Call my SIP phone" },
     sip: { registered: "Registered", unregistered: "Not registered", silent: "Registered, but does not answer" },
     microphone: "Microphone",
     speaker: "Speaker",

@@ -52,7 +52,7 @@ export default {
   },
   phone: {
     title: "电话",
-    device: { title: "话机", browser: "本浏览器", number: "电话机", sip: "SIP 话机", which: "电话机号码", help: "系统会立即呼叫该电话并保持在线，客户将接入其中；挂断后不再有通话进来。", call: "呼叫我的电话", sip_help: "系统会立即呼叫该话机（多数话机会自动接听）并保持在线，客户将接入其中；挂断后不再有通话进来。", sip_up: "话机在线，客户将接入其中；挂断后不再有通话进来。", sip_off: "请打开话机并检查设置，设置方法见“个人资料”页。", call_sip: "呼叫我的 SIP 话机" },
+    device: { title: "话机", browser: "本浏览器", number: "电话机", sip: "SIP 话机", which: "电话机号码", help: "系统会立即呼叫该电话并保持在线，客户将接入其中；挂断后不再有通话进来。", call: "呼叫我的电话", sip_help: "系统会立即呼叫该话机（多数话机会自动接听）并保持在线，客户将接入其中；挂断后不再有通话进来。", sip_up: "话机在线，客户将接入其中；挂断后不再有通话进来。", sip_off: "请打开话机并检查设置，设置方法见“我的账号”页。", call_sip: "呼叫我的 SIP 话机" },
     sip: { registered: "已注册", unregistered: "未注册", silent: "已注册，但没有应答" },
     microphone: "麦克风",
     speaker: "扬声器",
