@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from callcenter.acd.views import CallView, PhoneView
+from callcenter.acd.views import CallView, OwnCaller, PhoneView
 from callcenter.fsm import Machine
 
 
@@ -100,6 +100,7 @@ class Agent:
     device: str = "browser"  # or "number", "sip"
     device_number: str = ""
     phone_leg: dict[str, Any] | None = None  # the dialog of a telephone that is the agent's phone
+    callers: tuple[OwnCaller, ...] = ()
     queues: tuple[int, ...] = ()
     skills: dict[str, int] = field(default_factory=dict)  # name → level, 1–10
     taken: dict[int, int] = field(default_factory=dict)  # queue → its calls taken on `taken_day`

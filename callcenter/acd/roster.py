@@ -137,5 +137,6 @@ def view(agent: Agent) -> AgentView:
         campaigns=agent.campaigns,
         queues=agent.queues,
         device=agent.device,
+        callers=agent.callers,
         supervising={k: v for k, v in agent.supervising.items() if k != "after"},
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from callcenter.acd.agent import Agent, AgentInput, AgentState
 from callcenter.acd.roster import Roster, view
-from callcenter.acd.views import CallView, PhoneView
+from callcenter.acd.views import CallView, OwnCaller, PhoneView
 from callcenter.calls import effects as fx
 from callcenter.calls.facts import CallWrappedUp
 from callcenter.errors import Conflict
@@ -189,6 +189,11 @@ class Team(Roster):
     def show_call(self, agent: Agent, view: CallView) -> None:
         """The agent's call has changed."""
         agent.call = view
+        self._changed(agent)
+
+    def show_callers(self, agent: Agent, callers: tuple[OwnCaller, ...]) -> None:
+        """Who waits for the agent in person has changed; he goes on with what he does."""
+        agent.callers = callers
         self._changed(agent)
 
     def call_over(self, agent: Agent, view: CallView, talked: bool, now: float, wrap_up_s: float | None = None) -> None:

@@ -79,6 +79,16 @@ class PhoneView:
 
 
 @dataclass(frozen=True)
+class OwnCaller:
+    """A caller who waits for one agent in person, `since` when."""
+
+    call_id: str
+    name: str
+    phone_e164: str
+    since: float
+
+
+@dataclass(frozen=True)
 class AgentView:
     """`state`: offline, available, ringing, on_call, wrap_up, paused (the table is in `acd.agent`). `wrap_up_until`:
     then available by itself (None: only by the agent). `seq` rises with every change, across restarts."""
@@ -97,6 +107,7 @@ class AgentView:
     queues: tuple[int, ...] = ()
     device: str = "browser"  # or "number", "sip"
     supervising: dict[str, Any] = field(default_factory=dict)  # {agent_id, how, call_id} of one who listens in
+    callers: tuple[OwnCaller, ...] = ()  # who wait for him in person, the longest first
     next_call_s: float | None = None  # expected wait, when predictive dialing knows it
 
 

@@ -186,6 +186,7 @@ class Call:
     entered_at: float | None = None  # since when it is in its present queue
     queue_wait_s: float = 0.0  # in queues it has left
     for_agent: int | None = None  # waits for this agent, in no queue
+    told_owner: int | None = None  # who is shown that it waits for him
     diverted: int = 0  # how often it was sent on since a person spoke to it
     result: str = ""  # the CDR's outcome, if it is neither a conversation nor a cause: voicemail, callback, menu
     record_rule: str = ""  # the number's or queue's: always, on_demand, never

@@ -27,7 +27,8 @@ from callcenter.calls.destination import Destination, DestinationKind
 from callcenter.calls.facts import CallStarted
 from callcenter.calls.leg import LegInput, LegState
 from callcenter.calls.lobby import AGENT_WAIT_S
-from callcenter.calls.trying import TRY, Trying
+from callcenter.calls.owners import Owners
+from callcenter.calls.trying import TRY
 from callcenter.calls.turns import HEARING
 from callcenter.telephony import ports as p
 
@@ -40,7 +41,7 @@ SENDS_NOTHING = frozenset({"recvonly", "inactive"})  # directions as their autho
 TIMED = frozenset({"setup", "end", "identify", "stay", "ctl:patience"})  # one of these ends what is no conversation
 
 
-class Floor(Trying):
+class Floor(Owners):
     """Calls and agents of enterprise `tenant`. `queue_settings` is shared with `AcdControl`."""
 
     def __init__(
@@ -309,6 +310,7 @@ class Floor(Trying):
         for call in list(self.calls.values()):
             if call.state in HEARING and call.hanging_up_since is None:
                 self._ask(call, ctl.Resumed(), now)
+        self.tell_owners()
         self.give_out(now)
         for queue_id in self.queue_settings:
             self._do(fx.QueueChanged(queue_id))

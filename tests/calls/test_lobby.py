@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from callcenter.acd.roster import view
 from callcenter.acd.settings import Blending, CallbackOffer, Overflow, Waiting
 from callcenter.calls import effects as fx
 from callcenter.calls import facts as f
@@ -280,6 +281,43 @@ def test_a_call_for_somebody_who_talks_waits_for_him() -> None:
     w.end(first)
     w.wait(6)
     assert call.offered_to == 1
+
+
+@pytest.mark.promise("A1", "D8")
+def test_an_agent_in_a_call_is_shown_who_waits_for_him_and_nothing_else_changes() -> None:
+    w = LobbyWorld(agents=2, wrap_up_s=5.0)
+    w.team.set_state(2, "paused", "lunch", w.now)
+    first = w.arrive()
+    w.floor.answer(1, w.now)
+    before = w.team.agents[1].call
+    call = w.arrive(Destination(DestinationKind.AGENT, 1), number="+8613900000078")
+    shown = view(w.team.agents[1])
+    assert [(c.call_id, c.name, c.phone_e164, c.since) for c in shown.callers] == [
+        (call.call_id, "Mei", "+8613900000078", w.now)
+    ]
+    assert (shown.state, shown.call) == ("on_call", before), "his present call is his"
+    assert view(w.team.agents[2]).callers == ()
+    w.restart()
+    assert [c.call_id for c in view(w.team.agents[1]).callers] == [call.call_id], "a restart shows it as before"
+    w.end(w.floor.calls[first.call_id])
+    w.wait(6)
+    assert w.floor.calls[call.call_id].offered_to == 1 and view(w.team.agents[1]).callers == ()
+
+
+def test_who_is_an_agents_own_customer_or_spoke_with_him_last_is_shown_until_he_gives_up() -> None:
+    for how in ("owner", "sticky"):
+        w = LobbyWorld(agents=1)
+        w.arrive()
+        w.floor.answer(1, w.now)
+        call = w.arrive(number="+8613900000078", ack=False)
+        if how == "owner":
+            call.card = {"name": "Mei", "owner_id": 1}
+        else:
+            call.sticky_agent = 1
+        w.answer(call)
+        assert [c.call_id for c in view(w.team.agents[1]).callers] == [call.call_id]
+        w.end(call)
+        assert view(w.team.agents[1]).callers == ()
 
 
 def test_a_refused_destination_refuses_before_the_answer() -> None:

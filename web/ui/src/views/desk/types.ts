@@ -81,6 +81,14 @@ export interface PhoneView {
   mos: number | null;
 }
 
+/** A caller who waits for this agent in person. */
+export interface OwnCaller {
+  call_id: string;
+  name: string;
+  phone_e164: string;
+  since: number;
+}
+
 export interface AgentView {
   user_id: number;
   name: string;
@@ -96,6 +104,7 @@ export interface AgentView {
   queues: number[];
   device: "browser" | "number";
   supervising: { agent_id?: number; how?: string; call_id?: string };
+  callers?: OwnCaller[]; // not in a document that was written before the engine knew of them
   next_call_s: number | null;
 }
 

@@ -1,6 +1,10 @@
 export default {
   desk: {
     title: "Desk",
+    waiting_for_you: "Waits for you in person",
+    waiting_line: "{name} waits for you · {time}",
+    waiting_more: "+{n}",
+    waiting_unknown: "A caller",
     customer: "Customer",
     conversation: "Conversation",
     outcome: "Outcome",

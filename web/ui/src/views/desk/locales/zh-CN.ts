@@ -1,6 +1,10 @@
 export default {
   desk: {
     title: "工作台",
+    waiting_for_you: "有人专门在等您",
+    waiting_line: "{name} 正在等您 · {time}",
+    waiting_more: "还有 {n} 位",
+    waiting_unknown: "来电者",
     customer: "客户",
     conversation: "对话",
     outcome: "通话结果",
