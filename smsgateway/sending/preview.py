@@ -110,7 +110,7 @@ def _figures(judged: list[Judged], scale: float) -> dict[str, Any]:
         "passed": len(going) - len(held),
         "held": len(held),
         "refused": len(refused),
-        "without_value": sum(1 for j in judged if j.missing),
+        "without_value": sum(1 for j in going if j.missing),
         "segments_min": min((j.segments for j in going), default=0),
         "segments_max": max((j.segments for j in going), default=0),
         "segments": round(sum(j.segments for j in going) * scale),

@@ -321,7 +321,7 @@ class TextPreviewSchema(Schema):
     held = fields.Integer(required=True, strict=True)
     refused = fields.Integer(required=True, strict=True)
     without_value = fields.Integer(
-        required=True, strict=True, metadata={"description": "texts with a placeholder that stays empty"}
+        required=True, strict=True, metadata={"description": "texts that would go with a placeholder that stays empty"}
     )
     segments_min = fields.Integer(required=True, strict=True)
     segments_max = fields.Integer(required=True, strict=True)

@@ -185,7 +185,7 @@ export default {
     file_drop: "Choose a CSV or Excel file",
     file_help: "The column with the numbers is found by itself; other columns can be used as fields.",
     file_reading: "Reading {name}",
-    file_rows: "{name}: {n} numbers",
+    file_rows: "{name}: {n} rows",
     file_bad: "One row has no number that can be texted: | {n} rows have no number that can be texted:",
     file_line: "Line {line}:",
     file_column: "Numbers are in the column",

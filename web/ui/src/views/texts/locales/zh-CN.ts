@@ -185,7 +185,7 @@ export default {
     file_drop: "选择 CSV 或 Excel 文件",
     file_help: "自动识别号码列，其他列可作为变量使用。",
     file_reading: "正在读取 {name}",
-    file_rows: "{name}：{n} 个号码",
+    file_rows: "{name}：{n} 行",
     file_bad: "{n} 行没有可发送的号码： | {n} 行没有可发送的号码：",
     file_line: "第 {line} 行：",
     file_column: "号码所在列",
