@@ -256,8 +256,8 @@ class ForceState:
 @COMMANDS.add("phone.device")
 @dataclass(frozen=True)
 class PhoneDevice:
-    """The agent's phone from now on: "browser", "number" with `number` (E.164 or an extension of a trunk), or "sip", his
-    registered SIP phone. A telephone is called at once and stays up as the agent's nailed-up leg."""
+    """The agent's phone from now on: "browser", "number" with `number` (E.164 or an extension of a trunk), or "sip",
+    his registered SIP phone. A telephone is called at once and stays up as the agent's nailed-up leg."""
 
     user_id: int
     kind: str

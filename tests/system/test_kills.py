@@ -68,9 +68,17 @@ def survive(tmp_path: Path, victims: Sequence[str], leads: list[str], finish_s: 
             talking = _talks(installation)
             installation.kill(victim)
             until(lambda before=talking: _talks(installation) > before, f"calls go on after {victim} was killed", 40)
-        until(
-            lambda: not set(office.lead_statuses()) & {"new", "retry", "in_progress"}, "the list is finished", finish_s
-        )
+        try:
+            until(
+                lambda: not set(office.lead_statuses()) & {"new", "retry", "in_progress"},
+                "the list is finished",
+                finish_s,
+            )
+        except AssertionError as error:
+            agents = [h.document for h in headsets]
+            raise AssertionError(
+                f"{error}: {office.lead_statuses()}, {_talks(installation)} talks, {agents}"
+            ) from error
         until(lambda: not installation.redis().hlen(f"calls:{office.tenant}"), "no call is left", 20)
         until(lambda: _at_rest(installation), "every recording is at rest", 90)
         _check_calls(installation, carriers, leads)
