@@ -22,7 +22,8 @@ from crm.knowledge.models import KnowledgeArticle
 from dialer.actions.defaults import give_defaults
 from dialer.models import Campaign
 from tests.browser.chromium import faults, launch, sign_in
-from tests.browser.test_desk import SIZE, Floor
+from tests.browser.test_desk import Floor
+from tests.dialer.floor import add_call
 from tests.web.conftest import PASSWORD, add_user
 from tests.web.serving import web_process
 from tests.web.test_calls import EngineDouble
@@ -52,7 +53,7 @@ def floor(
         s.add(campaign)
         s.flush()
         writer = Actor(tenant, None, "Admin", permissions=frozenset({"knowledge.write"}))
-        articles = (
+        articles: tuple[tuple[str, str, list[int]], ...] = (
             ("Autumn prices", "## Plans\n1. **100M** costs 59 yuan", [campaign.id]),
             ("Moving house", "We move the line. 搬家移机 is free.", []),
             ("Slow internet", "Look at the light of the router.", []),
@@ -76,7 +77,7 @@ def open_page(floor: Floor) -> Iterator[Open]:
         chromium = launch(playwright)
 
         def page(username: str, path: str) -> Page:
-            found = chromium.new_context(viewport=SIZE, locale="en-US").new_page()
+            found = chromium.new_context(viewport={"width": 1366, "height": 768}, locale="en-US").new_page()
             found.set_default_timeout(10_000)
             sign_in(found, floor.address, "acme", username, PASSWORD)
             found.goto(floor.address + path)
@@ -177,3 +178,28 @@ def test_in_a_call_the_key_b_opens_it_and_the_keys_of_the_outcome_stay(floor: Fl
     with tenant_session(floor.tenant) as s:
         row = s.scalars(select(KnowledgeArticle).where(KnowledgeArticle.title == "Slow internet")).one()
         assert (row.views, row.not_helped) == (1, 1)
+
+
+def test_an_agent_sees_the_own_line_among_the_best_and_only_the_place_where_names_are_off(
+    floor: Floor, open_page: Open
+) -> None:
+    now = utc_now()
+    mei = add_user(floor.tenant, "mei", "agent")
+    for agent in (mei, mei, floor.agent):
+        add_call(floor.tenant, now, agent_id=agent, connected_at=now, talk_s=95)
+    floor.show("available")
+    page = open_page("lin", "/desk")
+    day = page.get_by_role("region", name="My day")
+    own = day.get_by_role("row", name=re.compile("Lin"))
+    expect(own).to_have_attribute("aria-current", "true")
+    expect(own).to_contain_text("2")
+    expect(day.get_by_role("row")).to_have_count(3)
+    assert faults(page) == []
+    settings = open_page("boss", "/settings/ranking")
+    assert faults(settings) == []
+    settings.locator(".el-switch").click()
+    expect(settings.get_by_text("Agents see their own figures and place only.")).to_be_visible()
+    day.get_by_role("button", name="This week").click()
+    expect(day.get_by_text("Your enterprise shows each agent the own place only.")).to_be_visible()
+    expect(day.get_by_text("Mei")).to_be_hidden()
+    expect(day).to_contain_text("of 2")
