@@ -29,6 +29,7 @@ export default {
     },
   },
   kit: {
+    escape_again: "What you typed is not saved. Press Esc again to leave it.",
     close: "Close",
     cancel: "Cancel",
     save: "Save",

@@ -29,6 +29,7 @@ export default {
     },
   },
   kit: {
+    escape_again: "您输入的内容尚未保存。再按一次 Esc 即放弃。",
     close: "关闭",
     cancel: "取消",
     save: "保存",

@@ -10,6 +10,10 @@ export function said(text: string): void {
   ElMessage.success({ message: text, grouping: true });
 }
 
+export function noted(text: string): void {
+  ElMessage.info({ message: text, grouping: true, duration: 4000 });
+}
+
 export function failed(error: unknown): void {
   if (error instanceof NotSignedIn) return;
   ElMessage.error({ message: messageOf(error), grouping: true, duration: 6000 });
