@@ -99,12 +99,12 @@ def words_are_kept_and_tried_on_a_text(p: Page, address: str) -> None:
 def numbers_are_opted_out_and_ended_after_being_asked(p: Page, address: str) -> None:
     p.goto(f"{address}/settings/opt-outs/add")
     panel = p.get_by_role("complementary", name="Add opt-outs")
-    panel.get_by_label("Numbers").fill("138 1234 5678\n13912345678, nonsense")
+    panel.get_by_role("textbox", name="Numbers").fill("138 1234 5678\n13912345678, nonsense")
     panel.get_by_label("Note").fill("asked by letter")
     assert faults(p) == []
     panel.get_by_role("button", name="Opt out 3 numbers").click()
     expect(panel.get_by_role("status")).to_contain_text("2 opted out")
-    expect(panel.get_by_label("Numbers")).to_have_value("nonsense")
+    expect(panel.get_by_role("textbox", name="Numbers")).to_have_value("nonsense")
     panel.get_by_role("button", name="Close").last.click()
     row = p.get_by_role("row", name=re.compile("138 1234 5678"))
     expect(row).to_contain_text("Opted out")

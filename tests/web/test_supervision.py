@@ -119,7 +119,8 @@ def test_the_customer_on_the_line_is_nobody_to_transfer_to(owner: Browser, enter
 def test_a_telephone_is_chosen_read_as_a_number_of_the_country_and_called(
     owner: Browser, enterprise: int, sent: list[Any]
 ) -> None:
-    assert owner.get("/api/phone/device").get_json() == {"kind": "browser", "number": "", "allowed": True}
+    device = owner.get("/api/phone/device").get_json()
+    assert device == {"kind": "browser", "number": "", "allowed": True, "sip": False}
     assert owner.post("/api/phone/device/connect", {}).status_code == 422
     assert owner.patch("/api/phone/device", {"kind": "number"}).status_code == 422
     chosen = owner.patch("/api/phone/device", {"kind": "number", "number": "139 0000 0099"})
