@@ -71,7 +71,6 @@ class CarrierProcess:
             "DEMO_CARRIER_PHONES": str(phones),
             **env,
         }
-        started = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "callcenter.processes.democarrier"],
@@ -84,7 +83,6 @@ class CarrierProcess:
         except AssertionError:
             self.stop()
             raise
-        self.up_after_s = time.monotonic() - started
 
     def wait_for(self, text: str, seconds: float, times: int = 1) -> None:
         """Wait until the log holds `text` `times` times."""

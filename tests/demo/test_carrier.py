@@ -67,10 +67,6 @@ def speech(sock: socket.socket) -> int:
     return sum(map(is_speech, heard(sock)))
 
 
-def test_carrier_is_up_within_two_seconds_of_its_start(carrier: CarrierProcess) -> None:
-    assert carrier.up_after_s < 2.0
-
-
 def test_person_answers_speaks_and_takes_turns_with_the_caller(carrier: CarrierProcess, far: socket.socket) -> None:
     async def conversation() -> tuple[int, int, int]:
         task = asyncio.create_task(call(carrier, talk(6000), STAYING[1:2], rtp_port=port(far)))
