@@ -125,12 +125,12 @@ def test_a_group_leads_to_exactly_its_texts(owner: Browser, texts: dict[str, Any
         "source": "source", "kind": "kind", "reason": "reason", "hour": "hour",
     }  # fmt: skip
     for by, name in way.items():
-        for group in groups(owner, by):
+        for group in groups(owner, by)[:: 11 if by == "hour" else 1]:
             key = group["key"] or "0"
             found = owner.get(f"/api/text-reports/texts?{RANGE}&{name}={key}&per_page=1").get_json()
             assert found["total"] == group["figures"]["asked"], (by, group["key"], found)
             assert summary(owner, f"{RANGE}&{name}={key}")["figures"] == group["figures"] or by == "reason"
-    for group in groups(owner, "day"):
+    for group in groups(owner, "day")[::5]:
         day = group["key"]
         assert summary(owner, f"from={day}&to={day}")["figures"] == group["figures"]
 
